@@ -1,0 +1,114 @@
+"""Undo and redo of a pick document, across all its micrographs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from psygnal import Signal
+
+from napari_cryoai.core.document import PickDocument
+from napari_cryoai.core.edits import Edit, Group
+from napari_cryoai.core.picks import PickTable
+
+Verb = Literal["do", "undo", "redo", "extend"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One step of the history, as the Edit menu names it."""
+
+    edit: Edit
+    label: str
+
+
+class History:
+    """The document as it is now, and the way back.
+
+    Signals
+    -------
+    changed(verb, entry)
+        After every change; of an undo or redo the entry is the one concerned, of an extension it
+        holds the added edit alone.
+    """
+
+    changed = Signal(str, Entry)
+
+    def __init__(self, document: PickDocument | None = None):
+        self.document = document if document is not None else PickDocument()
+        self._done: list[Entry] = []
+        self._undone: list[Entry] = []
+        ids = self.document.picks.id
+        self._next_id = int(ids[-1]) + 1 if len(ids) else 0
+
+    def new_ids(self, count: int) -> int:
+        """Reserve `count` ids that no row has ever had; returns the first."""
+        first, self._next_id = self._next_id, self._next_id + count
+        return first
+
+    def do(self, edit: Edit, label: str) -> Entry:
+        """Apply an edit of the user's; what had been undone is forgotten."""
+        entry = Entry(edit, label)
+        self._undone.clear()
+        self._done.append(entry)
+        self._apply(edit, "do", entry)
+        return entry
+
+    def extend(self, label: str, edit: Edit) -> bool:
+        """Add an edit to an earlier step, as a job does that delivers one micrograph at a time.
+
+        The edit must not touch rows of any other step, so that their order does not matter.
+
+        Returns
+        -------
+        extended
+            False, with nothing changed, if the user has undone that step meanwhile.
+        """
+        for i in reversed(range(len(self._done))):
+            if self._done[i].label == label:
+                self._done[i] = Entry(Group((self._done[i].edit, edit)), label)
+                self._apply(edit, "extend", Entry(edit, label))
+                return True
+        return False
+
+    def undo(self) -> Entry | None:
+        """Take back the last step; None if there is none."""
+        if not self._done:
+            return None
+        entry = self._done.pop()
+        self._undone.append(entry)
+        self._apply(entry.edit.inverse(), "undo", entry)
+        return entry
+
+    def redo(self) -> Entry | None:
+        """Repeat the last step that was undone; None if there is none."""
+        if not self._undone:
+            return None
+        entry = self._undone.pop()
+        self._done.append(entry)
+        self._apply(entry.edit, "redo", entry)
+        return entry
+
+    @property
+    def undo_label(self) -> str | None:
+        """What `undo` would take back."""
+        return self._done[-1].label if self._done else None
+
+    @property
+    def redo_label(self) -> str | None:
+        """What `redo` would repeat."""
+        return self._undone[-1].label if self._undone else None
+
+    def _apply(self, edit: Edit, verb: Verb, entry: Entry) -> None:
+        self.document = edit.apply(self.document)
+        self._see_ids(edit)
+        self.changed.emit(verb, entry)
+
+    def _see_ids(self, edit: Edit) -> None:
+        """Ids that came with the edit (from a journal, say) are used up too."""
+        if isinstance(edit, Group):
+            for part in edit.edits:
+                self._see_ids(part)
+        for rows in (getattr(edit, "rows", None), getattr(edit, "after", None)):
+            if isinstance(rows, PickTable) and len(rows):
+                self._next_id = max(self._next_id, int(rows.id[-1]) + 1)

@@ -1,0 +1,1 @@
+"""Work that takes longer than a moment: its parameters, its progress and its record."""

@@ -1,0 +1,49 @@
+"""The protocol of a job: a generator that yields `Progress` and returns its result."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is.
+
+    Attributes
+    ----------
+    done, total
+        In items of the job's own choice.
+    message
+        What has just been done, or what failed, in a few words.
+    preview
+        A partial result that a front end may show, of a type the job documents.
+    """
+
+    done: int
+    total: int
+    message: str = ""
+    preview: Any = None
+
+
+Job = Generator[Progress, None, Result]
+"""A running job. `close()` cancels it within a second and leaves no half-written file."""
+
+
+def finish(job: Job[Result]) -> Result:
+    """Run a job to its end, silently.
+
+    Returns
+    -------
+    result
+        What the job returned.
+    """
+    while True:
+        try:
+            next(job)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result

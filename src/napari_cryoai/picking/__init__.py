@@ -1,0 +1,1 @@
+"""Micrographs to picks."""
