@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ def above_threshold(picks: PickTable, filters: PickFilters) -> NDArray[np.bool_]
     """`(n,)` mask of the picks that reach the score threshold, or have no score."""
     if filters.threshold is None:
         return np.ones(len(picks), np.bool_)
-    return ~(picks.score < filters.threshold)
+    return np.logical_not(picks.score < filters.threshold)
 
 
 def candidates(document: PickDocument, micrographs: Mapping[str, Micrograph]) -> NDArray[np.bool_]:
@@ -84,7 +85,7 @@ def _thinned(
 def _distance_to_path(yx: NDArray[np.float64], path: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distance of `(n, 2)` points to the polyline through `(m, 2)` points."""
     nearest = np.linalg.norm(yx - path[0], axis=1)
-    for a, b in zip(path[:-1], path[1:], strict=True):
+    for a, b in pairwise(path):
         ab = b - a
         t = np.clip(((yx - a) @ ab) / max(float(ab @ ab), 1e-12), 0, 1)
         nearest = np.minimum(nearest, np.linalg.norm(yx - a - t[:, None] * ab, axis=1))

@@ -8,8 +8,12 @@ from pydantic import BaseModel, ConfigDict
 class Params(BaseModel):
     """Base of every job's parameters.
 
-    Each field is declared with a title, bounds, one sentence (`description`) and, where it has one,
-    a unit: `Field(120.0, title="Diameter", gt=0, description="...", json_schema_extra={"unit": "A"})`.
+    Each field has a title, bounds and one sentence, and its unit in `json_schema_extra`::
+
+        diameter_A: float = Field(
+            120.0, gt=0, title="Diameter", description="Longest extent of the particle.",
+            json_schema_extra={"unit": "A"},
+        )
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
