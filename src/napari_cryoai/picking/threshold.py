@@ -1,0 +1,39 @@
+"""A score threshold from the scores themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.filters import threshold_otsu
+
+from napari_cryoai.picking.correlate import Correlator
+from napari_cryoai.picking.peaks import find_peaks
+from napari_cryoai.picking.preprocess import BLUR_PX
+
+Image = NDArray[np.float32]
+
+
+def choose_threshold(score: NDArray[np.float32], noise_level: float) -> float:
+    """Where particles part from background: Otsu's cut, but never below what noise can reach.
+
+    Otsu (1979, IEEE Trans. SMC 9) splits the scores into the two groups that vary least within.
+    On a micrograph without particles there are no two groups; `noise_level` then keeps the picks
+    away.
+    """
+    finite = score[np.isfinite(score)]
+    if len(finite) < 2 or finite.min() == finite.max():
+        return noise_level
+    return max(float(threshold_otsu(finite, nbins=128)), noise_level)
+
+
+def noise_level(template: Image, mask: Image, distance: float, quantile: float = 0.95) -> float:
+    """The score below which `quantile` of the peaks of pure noise stay.
+
+    The image searched is white but for a slight blur, by construction; so this is found by
+    searching noise of our own, blurred alike, with the same template.
+    """
+    noise = np.random.default_rng(0).standard_normal((512, 512), np.float32)
+    noise = ndimage.gaussian_filter(noise, BLUR_PX)
+    _, score = find_peaks(Correlator(noise, mask).correlate(template), distance)
+    return float(np.quantile(score, quantile)) if len(score) else 0.0
