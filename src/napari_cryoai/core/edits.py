@@ -90,7 +90,7 @@ class SetColumn:
     def apply(self, document: PickDocument) -> PickDocument:
         picks = document.picks
         values = getattr(picks, self.column).copy()
-        values[np.searchsorted(picks.id, self.ids)] = self.after
+        values[picks.rows_with(self.ids)] = self.after
         changed: dict[str, Any] = {self.column: values}
         return replace(document, picks=replace(picks, **changed))
 

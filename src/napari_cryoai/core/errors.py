@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from os import PathLike
+from functools import partial
+from os import PathLike, fspath
+from typing import Any
 
 
 class CryoAIError(Exception):
@@ -24,3 +26,12 @@ class CryoAIError(Exception):
         self.remedy = remedy
         place = f"{path}: " if path is not None else ""
         super().__init__(f"{place}{problem}. {remedy}.")
+
+    def as_json(self) -> dict[str, str | None]:
+        """The same three facts for machines and records."""
+        path = None if self.path is None else fspath(self.path)
+        return {"path": path, "problem": self.problem, "remedy": self.remedy}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors travel back from worker processes; the default would lose the keyword arguments.
+        return partial(type(self), path=self.path, remedy=self.remedy), (self.problem,)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from psygnal import Signal
 
 from napari_cryoai.core.document import PickDocument
-from napari_cryoai.core.edits import Edit, Group
-from napari_cryoai.core.picks import PickTable
+from napari_cryoai.core.edits import AddPicks, Edit, Group
+from napari_cryoai.core.picks import PickTable, merge
 
 Verb = Literal["do", "undo", "redo", "extend"]
 
@@ -46,12 +47,22 @@ class History:
         first, self._next_id = self._next_id, self._next_id + count
         return first
 
+    @classmethod
+    def restored(
+        cls, document: PickDocument, done: Iterable[Entry], undone: Iterable[Entry], next_id: int
+    ) -> History:
+        """The history that had these: what a journal's snapshot holds."""
+        history = cls(document)
+        history._done, history._undone = list(done), list(undone)
+        history._next_id = max(history._next_id, next_id)
+        return history
+
     def do(self, edit: Edit, label: str) -> Entry:
         """Apply an edit of the user's; what had been undone is forgotten."""
-        entry = Entry(edit, label)
+        document, entry = edit.apply(self.document), Entry(edit, label)
         self._undone.clear()
         self._done.append(entry)
-        self._apply(edit, "do", entry)
+        self._set(document, edit, "do", entry)
         return entry
 
     def extend(self, label: str, edit: Edit) -> bool:
@@ -66,8 +77,9 @@ class History:
         """
         for i in reversed(range(len(self._done))):
             if self._done[i].label == label:
-                self._done[i] = Entry(Group((self._done[i].edit, edit)), label)
-                self._apply(edit, "extend", Entry(edit, label))
+                document = edit.apply(self.document)
+                self._done[i] = Entry(_joined(self._done[i].edit, edit), label)
+                self._set(document, edit, "extend", Entry(edit, label))
                 return True
         return False
 
@@ -75,18 +87,20 @@ class History:
         """Take back the last step; None if there is none."""
         if not self._done:
             return None
-        entry = self._done.pop()
+        edit = self._done[-1].edit.inverse()
+        document, entry = edit.apply(self.document), self._done.pop()
         self._undone.append(entry)
-        self._apply(entry.edit.inverse(), "undo", entry)
+        self._set(document, edit, "undo", entry)
         return entry
 
     def redo(self) -> Entry | None:
         """Repeat the last step that was undone; None if there is none."""
         if not self._undone:
             return None
-        entry = self._undone.pop()
+        edit = self._undone[-1].edit
+        document, entry = edit.apply(self.document), self._undone.pop()
         self._done.append(entry)
-        self._apply(entry.edit, "redo", entry)
+        self._set(document, edit, "redo", entry)
         return entry
 
     @property
@@ -99,8 +113,24 @@ class History:
         """What `redo` would repeat."""
         return self._undone[-1].label if self._undone else None
 
-    def _apply(self, edit: Edit, verb: Verb, entry: Entry) -> None:
-        self.document = edit.apply(self.document)
+    @property
+    def done(self) -> tuple[Entry, ...]:
+        """What `undo` can take back, oldest first."""
+        return tuple(self._done)
+
+    @property
+    def undone(self) -> tuple[Entry, ...]:
+        """What `redo` can repeat, the next one last."""
+        return tuple(self._undone)
+
+    @property
+    def next_id(self) -> int:
+        """The first id that no row has ever had."""
+        return self._next_id
+
+    def _set(self, document: PickDocument, edit: Edit, verb: Verb, entry: Entry) -> None:
+        # An edit that cannot be applied has raised before this, with nothing changed.
+        self.document = document
         self._see_ids(edit)
         self.changed.emit(verb, entry)
 
@@ -112,3 +142,13 @@ class History:
         for rows in (getattr(edit, "rows", None), getattr(edit, "after", None)):
             if isinstance(rows, PickTable) and len(rows):
                 self._next_id = max(self._next_id, int(rows.id[-1]) + 1)
+
+
+def _joined(step: Edit, edit: Edit) -> Group:
+    # Flat, and one table of added rows: else a job of a thousand micrographs nests a thousand
+    # groups, and its undo goes through the whole table a thousand times.
+    parts = step.edits if isinstance(step, Group) else (step,)
+    last = parts[-1] if parts else None
+    if isinstance(last, AddPicks) and isinstance(edit, AddPicks):
+        return Group((*parts[:-1], AddPicks(merge([last.rows, edit.rows]))))
+    return Group((*parts, edit))

@@ -138,6 +138,19 @@ class PickTable:
             return np.empty(0, np.intp)
         return np.flatnonzero(self.micrograph == self.names.index(name))
 
+    def rows_with(self, ids: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Indices of the rows that have these ids.
+
+        Raises
+        ------
+        LookupError
+            If no row has one of them.
+        """
+        rows = np.searchsorted(self.id, ids)
+        if len(ids) and not np.array_equal(self.id.take(rows, mode="clip"), ids):
+            raise LookupError("a pick is not in the table")
+        return rows
+
     def of(self, name: str) -> PickTable:
         """The picks of one micrograph, as a table of that micrograph alone."""
         rows = self.select(self.rows_of(name))

@@ -6,6 +6,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from napari_cryoai.core.errors import CryoAIError
+
 Result = TypeVar("Result")
 
 
@@ -21,12 +23,15 @@ class Progress:
         What has just been done, or what failed, in a few words.
     preview
         A partial result that a front end may show, of a type the job documents.
+    problem
+        Why an item has just failed, the others going on; None otherwise. Front ends list these.
     """
 
     done: int
     total: int
     message: str = ""
     preview: Any = None
+    problem: CryoAIError | None = None
 
 
 Job = Generator[Progress, None, Result]

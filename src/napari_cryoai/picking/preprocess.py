@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ class Prepared:
         return (np.asarray(yx_px, float) + 0.5) / self.zoom - 0.5
 
 
-def prepare(pixels: NDArray[np.generic], diameter_px: float) -> Prepared:
+def prepare(pixels: NDArray[Any], diameter_px: float) -> Prepared:
     """Resample, level and whiten a micrograph.
 
     Parameters
@@ -64,7 +65,7 @@ def prepare(pixels: NDArray[np.generic], diameter_px: float) -> Prepared:
     return Prepared(raw, white, transfer, zoom)
 
 
-def resample(pixels: NDArray[np.generic], diameter_px: float) -> Image:
+def resample(pixels: NDArray[Any], diameter_px: float) -> Image:
     """Resize so that `diameter_px` becomes `DIAMETER_PX`, keeping all frequencies that fit.
 
     A coarse mean over whole pixels comes first where there is much to gain; the rest is done on
@@ -80,7 +81,7 @@ def resample(pixels: NDArray[np.generic], diameter_px: float) -> Image:
     return np.asarray(fft.idctn(resized, norm="ortho", overwrite_x=True), np.float32)
 
 
-def bin_mean(pixels: NDArray[np.generic], factor: int) -> Image:
+def bin_mean(pixels: NDArray[Any], factor: int) -> Image:
     """Mean over blocks of `factor` pixels a side; rows and columns left over are mirrored in."""
     if factor == 1:
         return np.array(pixels, np.float32)

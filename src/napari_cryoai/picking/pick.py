@@ -1,0 +1,281 @@
+"""The picking job: micrographs to picks, all peaks kept, a threshold suggested."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.micrograph import Micrograph
+from napari_cryoai.core.picks import PickTable, Source, concatenate
+from napari_cryoai.jobs.executor import Workers, map_ticking
+from napari_cryoai.jobs.params import Params
+from napari_cryoai.jobs.progress import Job, Progress
+from napari_cryoai.picking import blob, template
+from napari_cryoai.picking.correlate import disc
+from napari_cryoai.picking.diameter import estimate_diameter
+from napari_cryoai.picking.junk import find_junk, lies_in
+from napari_cryoai.picking.preprocess import Prepared, prepare
+from napari_cryoai.picking.references import load_references
+from napari_cryoai.picking.threshold import choose_threshold, noise_level
+
+Detector = Literal["blob", "template"]
+
+MICROGRAPHS_FOR_DIAMETER = 3
+
+
+class PickParams(Params):
+    """What the picker needs to know."""
+
+    diameter_A: float | None = Field(
+        None,
+        gt=10,
+        lt=2000,
+        title="Diameter",
+        description="Longest extent of the particle; estimated from the micrographs if not given.",
+        json_schema_extra={"unit": "A"},
+    )
+    detector: Detector = Field(
+        "blob",
+        title="Detector",
+        description="blob needs the diameter only; template needs references to look for.",
+    )
+    references: Path | None = Field(
+        None,
+        title="References",
+        description="For template: class averages (density bright), or picks to average.",
+    )
+    threshold: float | None = Field(
+        None,
+        ge=-1,
+        le=1,
+        title="Threshold",
+        description="Score that a kept pick reaches; chosen from the scores if not given.",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class MicrographPicks:
+    """What was found on one micrograph; the preview of the job's progress.
+
+    Attributes
+    ----------
+    name
+        Of the micrograph.
+    picks
+        All peaks down to a low floor, best first, with score, diameter and `in_junk`.
+    junk_mask
+        bool, over the whole micrograph on a coarse grid.
+    threshold
+        A threshold for all the micrographs found so far.
+    noise_level
+        What peaks of noise hardly ever reach on this one.
+    diameter_A
+        As given or estimated.
+    """
+
+    name: str
+    picks: PickTable
+    junk_mask: NDArray[np.bool_]
+    threshold: float
+    noise_level: float
+    diameter_A: float
+
+
+@dataclass(frozen=True, eq=False)
+class PickResult:
+    """What the job found.
+
+    Attributes
+    ----------
+    picks
+        All peaks of all micrographs, in the order these were given.
+    threshold
+        As given, or chosen from all the scores.
+    diameter_A
+        As given, or estimated.
+    problems
+        Why micrographs are missing.
+    """
+
+    picks: PickTable
+    threshold: float
+    diameter_A: float
+    problems: list[CryoAIError]
+
+
+class Store:
+    """Where results of single micrographs outlive the job; this one keeps nothing."""
+
+    def load(self, name: str) -> MicrographPicks | None:
+        """What an earlier run found, if it was the same job."""
+        return None
+
+    def save(self, found: MicrographPicks) -> None:
+        """Keep what was found."""
+
+
+def pick(
+    params: PickParams,
+    micrographs: Sequence[Micrograph],
+    *,
+    references: NDArray[np.float32] | None = None,
+    store: Store | None = None,
+    workers: Workers = 1,
+    scheduler: str | None = None,
+) -> Job[PickResult]:
+    """Find particles on micrographs.
+
+    Parameters
+    ----------
+    references
+        `(k, n, n)` on the prepared grid, instead of those that `params` names.
+    store
+        Keeps the results of single micrographs, and knows those of a run that was cut short.
+    workers, scheduler
+        See `jobs.executor.map_items`.
+
+    Yields
+    ------
+    progress
+        One step per micrograph, with a `MicrographPicks` as its preview or the problem it had.
+
+    Returns
+    -------
+    result
+        A `PickResult`.
+
+    Raises
+    ------
+    CryoAIError
+        If no micrograph can be picked at all.
+    """
+    store = store or Store()
+    total = len(micrographs)
+    yield Progress(0, total, "Preparing")
+    diameter_A = params.diameter_A or _estimate(micrographs)
+    if params.detector == "template" and references is None:
+        references = load_references(params.references, micrographs, diameter_A)
+    find = partial(pick_micrograph, diameter_A=diameter_A, references=_only(params, references))
+    found: dict[str, MicrographPicks] = {}
+    problems: list[CryoAIError] = []
+    for micrograph, outcome in _outcomes(micrographs, find, store, workers, scheduler):
+        done = len(found) + len(problems)
+        if isinstance(outcome, CryoAIError):
+            problems.append(outcome)
+            yield Progress(done + 1, total, f"{micrograph.name} failed", problem=outcome)
+        elif outcome is not None:
+            store.save(outcome)
+            found[micrograph.name] = outcome
+            yield Progress(done + 1, total, micrograph.name, _suggest(outcome, params, found))
+        else:
+            yield Progress(done, total)
+    if not found:
+        raise problems[0] if problems else _nothing_to_do()
+    ordered = [found[m.name] for m in micrographs if m.name in found]
+    picks = concatenate(f.picks for f in ordered)
+    return PickResult(picks, common_threshold(params, ordered), diameter_A, problems)
+
+
+def pick_micrograph(
+    micrograph: Micrograph, *, diameter_A: float, references: NDArray[np.float32] | None = None
+) -> MicrographPicks:
+    """Find particles on one micrograph; by the `template` detector if there are references."""
+    diameter_px = diameter_A / micrograph.require_pixel_size()
+    pixels = micrograph.read()
+    _check_size(micrograph, diameter_px)
+    prepared = prepare(pixels, diameter_px)
+    yx, score, level = _detect(prepared, references)
+    likely = yx[score >= choose_threshold(score, level)]
+    junk = find_junk(prepared, likely)
+    yx_px = prepared.to_micrograph(yx)
+    picks = PickTable.of_points(
+        micrograph.name,
+        yx_px,
+        score=score,
+        diameter_px=diameter_px,
+        source=Source.AUTO,
+        in_junk=lies_in(junk, yx_px, micrograph.shape),
+    )
+    threshold = choose_threshold(picks.score[~picks.in_junk], level)
+    return MicrographPicks(micrograph.name, picks, junk, threshold, level, diameter_A)
+
+
+def common_threshold(params: PickParams, found: Sequence[MicrographPicks]) -> float:
+    """One threshold for a set: that of the parameters, or chosen from all scores together.
+
+    Together, a micrograph with few particles or none does not get a lower one than the others.
+    """
+    if params.threshold is not None:
+        return params.threshold
+    scores = np.concatenate([f.picks.score[~f.picks.in_junk] for f in found])
+    return choose_threshold(scores, float(np.median([f.noise_level for f in found])))
+
+
+def _outcomes(
+    micrographs: Sequence[Micrograph],
+    find: Callable[[Micrograph], MicrographPicks],
+    store: Store,
+    workers: Workers,
+    scheduler: str | None,
+) -> Iterator[tuple[Micrograph, MicrographPicks | CryoAIError | None]]:
+    """What an earlier run left, then what is found now; None now and then while waiting."""
+    missing = []
+    for micrograph in micrographs:
+        kept = store.load(micrograph.name)
+        if kept is None:
+            missing.append(micrograph)
+        else:
+            yield micrograph, kept
+    for outcome in map_ticking(find, missing, workers=workers, scheduler=scheduler):
+        yield (missing[outcome[0]], outcome[1]) if outcome else (micrographs[0], None)
+
+
+def _suggest(
+    one: MicrographPicks, params: PickParams, found: dict[str, MicrographPicks]
+) -> MicrographPicks:
+    threshold = common_threshold(params, list(found.values()))
+    return MicrographPicks(
+        one.name, one.picks, one.junk_mask, threshold, one.noise_level, one.diameter_A
+    )
+
+
+def _detect(
+    prepared: Prepared, references: NDArray[np.float32] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float32], float]:
+    if references is None:
+        yx, score, reference = blob.detect_blobs(prepared)
+        mask, distance = disc(blob.TEMPLATE_RADIUS)[0], blob.PEAK_DISTANCE
+        return yx, score, noise_level(reference, mask, distance)
+    yx, score, reference = template.detect_templates(prepared, references)
+    return yx, score, noise_level(reference, template.MASK, template.PEAK_DISTANCE)
+
+
+def _estimate(micrographs: Sequence[Micrograph]) -> float:
+    few = micrographs[:MICROGRAPHS_FOR_DIAMETER]
+    return estimate_diameter((m.read(), m.require_pixel_size()) for m in few)
+
+
+def _only(params: PickParams, references: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+    return references if params.detector == "template" else None
+
+
+def _check_size(micrograph: Micrograph, diameter_px: float) -> None:
+    if diameter_px < 6 or min(micrograph.shape) < 3 * diameter_px:
+        raise CryoAIError(
+            f"a particle of {diameter_px:.0f} pixels does not go with an image of "
+            f"{micrograph.shape[1]} x {micrograph.shape[0]}",
+            path=micrograph.path,
+            remedy="Check the diameter and the pixel size",
+        )
+
+
+def _nothing_to_do() -> CryoAIError:
+    return CryoAIError("there are no micrographs to pick", remedy="Open some first")

@@ -1,0 +1,1 @@
+"""napari: readers, writers, sample data and widgets. Nothing scientific lives here."""

@@ -1,0 +1,106 @@
+"""Commands of the palette and the menus: each asks the panel of the current viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import napari
+
+from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.ui.session import panel_of
+
+if TYPE_CHECKING:
+    from napari_cryoai.ui.picking import PickParticles
+
+
+def panel() -> PickParticles:
+    """The panel of the current viewer, opened if need be.
+
+    Raises
+    ------
+    CryoAIError
+        If there is no viewer.
+    """
+    viewer = napari.current_viewer()
+    if viewer is None:
+        raise CryoAIError("there is no napari window", remedy="Start napari first")
+    found = panel_of(viewer)
+    if found is None:
+        viewer.window.add_plugin_dock_widget("napari-cryoai", "Pick particles")
+        found = panel_of(viewer)
+    assert found is not None  # noqa: S101 - it was just opened
+    return found
+
+
+def open_folder() -> None:
+    """Open a folder of micrographs."""
+    panel().bar.ask_folder()
+
+
+def open_sample() -> None:
+    """Open simulated micrographs."""
+    panel().open_sample()
+
+
+def pick_all() -> None:
+    """Pick on all micrographs."""
+    panel().pick.pick_all()
+
+
+def pick_here() -> None:
+    """Pick on the micrograph on screen."""
+    panel().pick.pick_here()
+
+
+def cancel() -> None:
+    """Cancel the running job."""
+    panel().pick.run.cancel()
+
+
+def import_picks() -> None:
+    """Import picks of another program."""
+    panel().ask_import()
+
+
+def export_picks() -> None:
+    """Export the shown picks."""
+    panel().export.ask()
+
+
+def load_reference() -> None:
+    """Compare with reference picks."""
+    panel().ask_reference()
+
+
+def copy_command() -> None:
+    """Copy the command line that does the same as Pick."""
+    panel().pick.copy_command()
+
+
+def show_keys() -> None:
+    """Show all keyboard shortcuts."""
+    panel().show_keys()
+
+
+def _action(name: str) -> Callable[[], None]:
+    def act() -> None:
+        panel().actions_.table()[name]()
+
+    act.__name__ = name
+    act.__doc__ = f"The action {name!r} of the table of keys."
+    return act
+
+
+undo = _action("undo")
+redo = _action("redo")
+next_micrograph = _action("next")
+previous_micrograph = _action("previous")
+done = _action("done")
+junk = _action("junk")
+uncertain = _action("uncertain")
+lasso = _action("lasso")
+brush = _action("brush")
+eraser = _action("erase")
+toggle_filter = _action("filter")
+toggle_rejected = _action("grey")

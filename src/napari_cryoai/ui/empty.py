@@ -1,0 +1,49 @@
+"""What the panel says before there are micrographs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_cryoai.ui import icons, theme
+from napari_cryoai.ui.parts import button, hint, primary
+
+WHAT_NEXT = (
+    "Drop a folder of micrographs here, or open one.\n\n"
+    "1.  Open micrographs (.mrc, .tif, .png)\n"
+    "2.  Press Pick particles\n"
+    "3.  Correct: click, erase, lasso, brush\n"
+    "4.  Export to RELION, cryoSPARC, EMAN2, …"
+)
+
+
+class EmptyState(QWidget):
+    """What to do first."""
+
+    def __init__(
+        self,
+        open_folder: Callable[[], object],
+        open_sample: Callable[[], object],
+        parent: QWidget | None = None,
+    ):
+        super().__init__(parent)
+        picture = QLabel(self)
+        picture.setPixmap(icons.pixmap("image", theme.colour("primary"), 72))
+        picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        title = QLabel("No micrographs yet", self)
+        title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        title.setStyleSheet("font-size: 14pt; font-weight: 600;")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(18, 12, 18, 12)
+        layout.setSpacing(12)
+        layout.addStretch(1)
+        layout.addWidget(picture)
+        layout.addWidget(title)
+        layout.addWidget(hint(WHAT_NEXT, self))
+        first = button("Open folder…", open_folder, icon="folder")
+        first.setStyleSheet(primary())
+        layout.addWidget(first)
+        layout.addWidget(button("Try it on simulated micrographs", open_sample, icon="image"))
+        layout.addStretch(2)

@@ -1,0 +1,52 @@
+"""Small line icons, drawn in the colour of the theme's text."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QByteArray, Qt
+from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
+from qtpy.QtSvg import QSvgRenderer
+
+_SHAPES = {
+    "pan": '<path d="M12 3v18M3 12h18M9 6l3-3 3 3M9 18l3 3 3-3M6 9l-3 3 3 3M18 9l3 3-3 3"/>',
+    "add": '<circle cx="12" cy="12" r="9"/><path d="M12 8v8M8 12h8"/>',
+    "select": '<path d="M6 3l12 9-6 1 3 7-3 1-3-7-4 4z"/>',
+    "erase": '<circle cx="12" cy="12" r="9"/><path d="M8 12h8"/>',
+    "lasso": '<path d="M4 10c0-4 4-6 9-6s8 3 7 6-5 6-10 5-6-2-6-5z"/><path d="M8 15c-2 2 1 4-2 6"/>',
+    "brush": '<path d="M20 4L11 13M9 14c-3 0-3 4-6 5 3 2 8 1 8-3z"/>',
+    "undo": '<path d="M8 5L4 9l4 4M4 9h10a5 5 0 0 1 0 10H9"/>',
+    "redo": '<path d="M16 5l4 4-4 4M20 9H10a5 5 0 0 0 0 10h5"/>',
+    "folder": '<path d="M3 6h7l2 2h9v11H3z"/>',
+    "image": '<path d="M4 4h16v16H4zM4 16l5-5 5 5 3-3 3 3"/>',
+    "check": '<path d="M5 13l4 4L19 7"/>',
+    "junk": '<path d="M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13M11 11v5M13 11v5"/>',
+    "wait": '<circle cx="12" cy="12" r="8"/><path d="M12 8v4l3 2"/>',
+    "warning": '<path d="M12 4L3 20h18zM12 10v5M12 17v1"/>',
+    "info": '<circle cx="12" cy="12" r="9"/><path d="M12 11v6M12 7v1"/>',
+    "close": '<path d="M6 6l12 12M18 6L6 18"/>',
+    "filter": '<path d="M3 12c2-6 4-6 6 0s4 6 6 0 4-6 6 0"/>',
+    "eye": '<path d="M2 12c5-8 15-8 20 0-5 8-15 8-20 0z"/><circle cx="12" cy="12" r="3"/>',
+    "down": '<path d="M6 9l6 6 6-6"/>',
+    "right": '<path d="M9 6l6 6-6 6"/>',
+    "keys": '<path d="M3 7h18v10H3zM7 14h10M7 10h1M11 10h1M15 10h1"/>',
+}
+
+
+def pixmap(name: str, colour: QColor, size: int = 24) -> QPixmap:
+    """One icon, `size` pixels wide."""
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" '
+        f'stroke="{colour.name()}" stroke-width="1.8" stroke-linecap="round" '
+        f'stroke-linejoin="round">{_SHAPES[name]}</svg>'
+    )
+    image = QPixmap(size, size)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    QSvgRenderer(QByteArray(svg.encode())).render(painter)
+    painter.end()
+    return image
+
+
+def icon(name: str, colour: QColor) -> QIcon:
+    """One icon for a button."""
+    return QIcon(pixmap(name, colour, 48))

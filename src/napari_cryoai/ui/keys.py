@@ -1,0 +1,128 @@
+"""The one table of keyboard shortcuts: bound from here, and shown from here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_cryoai.ui import theme
+
+
+@dataclass(frozen=True)
+class Key:
+    """A shortcut: what napari calls its keys, what it does, and the name of its action."""
+
+    keys: tuple[str, ...]
+    what: str
+    action: str
+    group: str
+
+
+KEYS = (
+    Key(("N",), "Next micrograph", "next", "Micrographs"),
+    Key(("P",), "Previous micrograph", "previous", "Micrographs"),
+    Key(("R",), "Mark reviewed, go to the next one to review", "done", "Micrographs"),
+    Key(("Shift+R",), "Mark reviewed, or not", "reviewed", "Micrographs"),
+    Key(("J",), "Mark as junk, or not (none of its picks is exported)", "junk", "Micrographs"),
+    Key(("U",), "Next uncertain pick (score closest to the threshold)", "uncertain", "Picks"),
+    Key(("K",), "Keep the selected picks", "keep", "Picks"),
+    Key(("X", "Delete", "Backspace"), "Reject the selected picks", "reject", "Picks"),
+    Key(("Control+Z",), "Undo", "undo", "Picks"),
+    Key(("Control+Shift+Z",), "Redo", "redo", "Picks"),
+    Key(("M",), "Move the image", "pan", "Tools"),
+    Key(("A",), "Add picks with a click", "add", "Tools"),
+    Key(("S",), "Select and move picks", "select", "Tools"),
+    Key(("E",), "Eraser: reject by dragging over", "erase", "Tools"),
+    Key(("L",), "Lasso: reject inside (Shift: restore)", "lasso", "Tools"),
+    Key(("B",), "Brush: exclude a region (Shift: include)", "brush", "Tools"),
+    Key(("Space",), "Move the image while held", "hold_pan", "Tools"),
+    Key(("F",), "Filtered image, or as recorded", "filter", "View"),
+    Key(("H",), "Hide the circles, or show them", "hide", "View"),
+    Key(("G",), "Show rejected picks in grey, or not", "grey", "View"),
+)
+HELP = ("?", "F1")
+
+Actions = Mapping[str, Callable[[], Any]]
+
+
+class Bindings:
+    """The shortcuts on a viewer and on our layers, over napari's own; taken off again by `clear`."""
+
+    def __init__(self, actions: Actions):
+        self._actions = actions
+        self._bound: list[tuple[Any, dict[Any, Any]]] = []
+
+    def bind(self, owner: Any) -> None:
+        """Bind the whole table to a viewer or a layer."""
+        self._bound.append((owner, dict(owner.keymap)))
+        for key in KEYS:
+            call = _caller(self._actions[key.action])
+            for press in key.keys:
+                owner.bind_key(press, call, overwrite=True)
+
+    def clear(self) -> None:
+        """Give the owners their own keys back."""
+        for owner, before in self._bound:
+            owner.keymap = before
+        self._bound.clear()
+
+
+def _caller(action: Callable[[], Any]) -> Callable[[Any], Any]:
+    if action.__name__ == "hold_pan":
+
+        def held(_owner: Any) -> Any:
+            yield from action()
+
+        return held
+
+    def pressed(_owner: Any) -> None:
+        action()
+
+    return pressed
+
+
+def shortcut_of(action: str) -> str:
+    """How a tooltip names the key of an action: " (N)"."""
+    found = next((key for key in KEYS if key.action == action), None)
+    return f"  [{found.keys[0].replace('Control', 'Ctrl')}]" if found else ""
+
+
+class CheatSheet(QDialog):
+    """All shortcuts on one page."""
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.setWindowTitle("Cryo-AI: keyboard shortcuts")
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(14)
+        grid.setVerticalSpacing(5)
+        halves = (("Micrographs", "Picks"), ("Tools", "View"))
+        for column, groups in enumerate(halves):
+            row = 0
+            for group in groups:
+                row = self._fill(grid, group, row, column * 3)
+        close = QPushButton("Close", self)
+        close.clicked.connect(self.accept)
+        layout = QVBoxLayout(self)
+        layout.addLayout(grid)
+        layout.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
+
+    def _fill(self, grid: QGridLayout, group: str, row: int, column: int) -> int:
+        title = QLabel(f"<b>{group}</b>", self)
+        grid.addWidget(title, row, column, 1, 2)
+        for key in (key for key in KEYS if key.group == group):
+            row += 1
+            caps = "  ".join(_cap(k) for k in key.keys)
+            grid.addWidget(QLabel(caps, self), row, column, Qt.AlignmentFlag.AlignRight)
+            grid.addWidget(QLabel(key.what, self), row, column + 1)
+        return row + 2
+
+
+def _cap(key: str) -> str:
+    shade = theme.colour("foreground").name()
+    text = key.replace("Control", "Ctrl").replace("+", " + ")
+    return f'<span style="background:{shade}; font-weight:600">&nbsp;{text}&nbsp;</span>'

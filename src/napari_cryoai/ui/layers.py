@@ -1,0 +1,288 @@
+"""The document on the screen: one image, one layer of picks, one of excluded regions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer, Points
+from napari.layers.base import ActionType, LayerLock
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_cryoai.core.filters import above_threshold
+from napari_cryoai.core.picks import Source, State
+from napari_cryoai.ui import theme
+from napari_cryoai.ui.images import View
+from napari_cryoai.ui.paint import JUNK, PAINTED, Canvas
+from napari_cryoai.ui.session import Session
+
+FALLBACK_DIAMETER_PX = 40.0
+_SOURCES = {int(source): source.name.lower() for source in Source}
+BORDER = 0.07
+"""Width of a circle's line, as a fraction of its diameter."""
+
+
+class PickLayers:
+    """Binds a session to the layers of a viewer, both ways, and knows them by identity.
+
+    Signals
+    -------
+    rebuilt()
+        Layers were made anew, so that whoever hooked onto them must do so again.
+    """
+
+    rebuilt = Signal()
+
+    def __init__(self, viewer: Any, session: Session):
+        self.viewer = viewer
+        self.session = session
+        self.image: Image | None = None
+        self.points: Points | None = None
+        self.excluded: Labels | None = None
+        self.show_hidden = False
+        self.ids = np.empty(0, np.int64)
+        self._rows = np.empty(0, np.intp)
+        self._rgba, self._size = np.empty((0, 4)), np.empty(0)
+        self._canvas: Canvas | None = None
+        self._syncing = False
+        viewer.layers.events.removed.connect(self._on_removed)
+
+    # The micrograph -----------------------------------------------------------------------------
+
+    def show(self, view: View) -> None:
+        """Put a micrograph on the screen, with its picks; the camera stays where it is."""
+        micrograph = self.session.micrographs[view.name]
+        pixel = micrograph.pixel_size_A or 1.0
+        units = ("angstrom",) * 2 if micrograph.pixel_size_A else ("pixel",) * 2
+        place = {
+            "scale": (pixel * view.binning,) * 2,
+            "translate": (pixel * view.translate_px,) * 2,
+        }
+        is_new = self.image is None
+        if self.image is None:
+            self.image = self._add(
+                Image(view.pixels, contrast_limits=view.limits, units=units, **place)
+            )
+            self.image.interpolation2d = "linear"
+        else:
+            self._swap(self.image, view, place, units)
+        self.image.name = view.name
+        self.image.metadata["cryoai"] = {"micrograph": view.name, "path": str(micrograph.path)}
+        self._make_overlays(pixel, units)
+        self.sync()
+        self.sync_excluded()
+        if is_new:
+            self.viewer.reset_view(margin=0.02)
+            self.rebuilt.emit()
+
+    def _swap(
+        self, image: Image, view: View, place: dict[str, Any], units: tuple[str, ...]
+    ) -> None:
+        if image.data is not view.pixels:
+            image.data = view.pixels
+        image.contrast_limits_range = _wider(view.limits)
+        image.contrast_limits = view.limits
+        image.scale, image.translate, image.units = place["scale"], place["translate"], units
+
+    def _make_overlays(self, pixel: float, units: tuple[str, ...]) -> None:
+        micrograph = self.session.micrograph
+        if micrograph is None:
+            return
+        self._canvas = Canvas(micrograph.shape)
+        if self.excluded is None:
+            self.excluded = self._add(
+                Labels(
+                    self._canvas.labels(),
+                    name="Excluded regions",
+                    colormap=DirectLabelColormap(
+                        color_dict={
+                            None: (0, 0, 0, 0),
+                            PAINTED: theme.PAINT,
+                            JUNK: theme.JUNK,
+                        }
+                    ),
+                    opacity=1.0,
+                    units=units,
+                )
+            )
+            self.excluded.editable = False
+        if self.points is None:
+            self.points = self._add(self._new_points(units))
+            self.points.events.data.connect(self._on_points)
+        binning = self._canvas.binning
+        self.excluded.scale = (pixel * binning,) * 2
+        self.excluded.translate = (pixel * (binning - 1) / 2,) * 2
+        self.points.scale = (pixel, pixel)
+        self.excluded.units = self.points.units = units
+
+    def _new_points(self, units: tuple[str, ...]) -> Points:
+        points = Points(
+            np.empty((0, 2)),
+            ndim=2,
+            name="Picks",
+            face_color="transparent",
+            border_color=theme.MANUAL,
+            border_width=BORDER,
+            size=FALLBACK_DIAMETER_PX,
+            features={"score": np.empty(0), "source": np.empty(0, object)},
+            feature_defaults={"score": np.nan, "source": "manual"},
+            units=units,
+        )
+        points.antialiasing = 1
+        points.face_color_mode = points.border_color_mode = "direct"
+        return points
+
+    def _add(self, layer: Layer) -> Any:
+        layer.locked = LayerLock.DELETION
+        self.viewer.add_layer(layer)
+        return layer
+
+    def _on_removed(self, event: Any) -> None:
+        gone = [n for n in ("image", "points", "excluded") if getattr(self, n) is event.value]
+        for name in gone:
+            setattr(self, name, None)
+
+    # Picks --------------------------------------------------------------------------------------
+
+    def sync(self) -> None:
+        """Make the points layer say what the document says of the current micrograph."""
+        if self.points is None or self.session.current is None:
+            return
+        picks = self.session.document.picks
+        self._rows = picks.rows_of(self.session.current)
+        self._rgba = theme.score_rgba(picks.score[self._rows], theme.score_span(picks.score))
+        self._rgba[~self.session.candidates[self._rows]] = theme.FADED
+        self._size = picks.diameter_px[self._rows].astype(float)
+        self._size[np.isnan(self._size)] = self.circle_px()
+        self._draw(self._drawn())
+
+    def sync_shown(self) -> None:
+        """Show and hide circles, as a slider asks; nothing else has changed."""
+        if self.points is None or self.session.current is None:
+            return
+        mask = self._drawn()
+        if not np.array_equal(self.session.document.picks.id[self._rows[mask]], self.ids):
+            self._draw(mask)
+
+    def hide(self, ids: NDArray[np.int64]) -> None:
+        """Take circles off the screen while a tool runs over them; `sync_shown` brings them back."""
+        keep = ~np.isin(self.session.document.picks.id[self._rows], ids)
+        self._draw(self._drawn() & keep)
+
+    def _draw(self, mask: NDArray[np.bool_]) -> None:
+        """Put the rows of a mask into the layer, and keep the selection.
+
+        The layer holds nothing else: a 2D layer of napari 0.9 draws, selects and saves points even
+        if its `shown` says otherwise.
+        """
+        points, picks = self.points, self.session.document.picks
+        if points is None:
+            return
+        rows, selected = self._rows[mask], self.selected_ids()
+        self.ids = picks.id[rows]
+        with self._quiet():
+            points.selected_data = set()
+            points.current_size = self.circle_px()
+            if not np.array_equal(points.data, picks.yx_px[rows]):
+                points.data = picks.yx_px[rows].copy()
+            points.features = {
+                "score": picks.score[rows],
+                "source": np.array([_SOURCES[s] for s in picks.source[rows]], object),
+            }
+            points.feature_defaults = {"score": np.nan, "source": "manual"}
+            if len(rows):
+                points.size = self._size[mask]
+                points.border_color = self._rgba[mask]
+            points.current_border_color = theme.MANUAL
+            if len(selected):
+                self.select(selected)
+
+    def _drawn(self) -> NDArray[np.bool_]:
+        """`(n,)` mask of the current micrograph's rows: the shown, and on demand the grey ones."""
+        rows = self._rows
+        shown: NDArray[np.bool_] = self.session.shown()[rows]
+        if self.show_hidden:
+            above = above_threshold(self.session.document.picks, self.session.filters)[rows]
+            shown = shown | (above & ~self.session.candidates[rows])
+        return shown
+
+    def circle_px(self) -> float:
+        """Diameter of a circle whose pick does not carry one, in pixels."""
+        name = self.session.current
+        return (self.session.diameter_px(name) if name else None) or FALLBACK_DIAMETER_PX
+
+    def selected_ids(self) -> NDArray[np.int64]:
+        """Ids of the picks that are selected in the layer."""
+        if self.points is None:
+            return np.empty(0, np.int64)
+        chosen = sorted(int(i) for i in self.points.selected_data if i < len(self.ids))
+        return self.ids[np.array(chosen, np.intp)]
+
+    def select(self, ids: NDArray[np.int64]) -> None:
+        """Select picks in the layer."""
+        if self.points is not None:
+            self.points.selected_data = set(np.flatnonzero(np.isin(self.ids, ids)).tolist())
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        self._syncing = True
+        try:
+            yield
+        finally:
+            self._syncing = False
+
+    def _on_points(self, event: Any) -> None:
+        """What the user did with napari's own tools becomes an edit."""
+        if self._syncing or self.points is None:
+            return
+        if event.action == ActionType.ADDED:
+            self.session.add(self.points.data[len(self.ids) :].copy())
+        elif event.action == ActionType.REMOVED:
+            gone = self.ids[np.array(sorted(event.data_indices), np.intp)]
+            self.session.set_state(gone, State.REJECTED)
+        elif event.action == ActionType.CHANGED:
+            rows = np.array(sorted(event.data_indices), np.intp)
+            self._moved(rows)
+
+    def _moved(self, rows: NDArray[np.intp]) -> None:
+        assert self.points is not None  # noqa: S101 - `_on_points` has checked
+        picks = self.session.document.picks
+        before = picks.yx_px[np.searchsorted(picks.id, self.ids[rows])]
+        after = self.points.data[rows]
+        really = np.any(before != after, axis=1)
+        if really.any():
+            self.session.move(self.ids[rows[really]], after[really].copy())
+
+    # Excluded regions ---------------------------------------------------------------------------
+
+    def sync_excluded(self) -> None:
+        """Draw the painted regions and the junk mask of the current micrograph."""
+        name = self.session.current
+        if self.excluded is None or self._canvas is None or name is None:
+            return
+        self._canvas.draw_all(self.session.document.strokes.get(name, ()))
+        self.refresh_excluded()
+
+    def draw(self, stroke: Any) -> None:
+        """Show a piece of a stroke while the brush still moves."""
+        if self._canvas is not None:
+            self._canvas.draw(stroke)
+            self.refresh_excluded()
+
+    def refresh_excluded(self) -> None:
+        """Bring the label layer up to date."""
+        if self.excluded is not None and self._canvas is not None:
+            junk = self.session.junk_masks.get(self.session.current or "")
+            self.excluded.data = self._canvas.labels(junk)
+
+
+def _wider(limits: tuple[float, float]) -> tuple[float, float]:
+    """The range of the contrast slider: as far again on both sides."""
+    low, high = limits
+    return low - (high - low), high + (high - low)
+
+

@@ -1,0 +1,199 @@
+"""Small widgets that the panels are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_cryoai.ui import icons, theme
+
+Kind = Literal["info", "warning", "error"]
+
+
+class Section(QWidget):
+    """A titled panel that folds away."""
+
+    def __init__(self, title: str, *, open_: bool = True, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._button = QToolButton(self)
+        self._button.setText(title)
+        self._button.setCheckable(True)
+        self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._button.setAccessibleName(f"{title} section")
+        self.body = QWidget(self)
+        self.form = QVBoxLayout(self.body)
+        self.form.setContentsMargins(6, 2, 2, 8)
+        self.form.setSpacing(5)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._button)
+        layout.addWidget(self.body)
+        self._button.toggled.connect(self._fold)
+        self._button.setChecked(open_)
+        self._fold(open_)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the content shows."""
+        return bool(self._button.isChecked())
+
+    def set_open(self, on: bool) -> None:
+        """Unfold or fold."""
+        self._button.setChecked(on)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._fold(self.is_open)
+
+    def _fold(self, on: bool) -> None:
+        self.body.setVisible(on)
+        shade = theme.colour("foreground").name()
+        self._button.setStyleSheet(
+            "QToolButton { text-align: left; font-weight: 600; padding: 4px; border: none;"
+            f" border-radius: 3px; background: {shade}; }}"
+        )
+        self._button.setIcon(icons.icon("down" if on else "right", theme.colour("text")))
+
+
+class Banner(QFrame):
+    """A message inside the panel: what happened, and what can be done about it."""
+
+    def __init__(
+        self,
+        text: str,
+        kind: Kind = "info",
+        actions: dict[str, Callable[[], object]] | None = None,
+        parent: QWidget | None = None,
+    ):
+        super().__init__(parent)
+        self.text = text
+        self.kind = kind
+        self.buttons: dict[str, QPushButton] = {}
+        role = {"info": "current", "warning": "warning", "error": "error"}[kind]
+        self.setStyleSheet(
+            f"Banner {{ border-left: 3px solid {theme.colour(role).name()}; border-radius: 3px;"
+            f" background: {theme.colour('foreground').name()}; }}"
+            " QLabel { background: transparent; }"
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 6, 6, 6)
+        layout.setSpacing(4)
+        layout.addLayout(self._headline(text, kind, role))
+        if actions:
+            layout.addLayout(self._row_of(actions))
+
+    def _headline(self, text: str, kind: Kind, role: str) -> QHBoxLayout:
+        row = QHBoxLayout()
+        sign = QLabel(self)
+        sign.setPixmap(icons.pixmap("info" if kind == "info" else "warning", theme.colour(role), 16))
+        label = QLabel(text, self)
+        label.setWordWrap(True)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        close = QToolButton(self)
+        close.setIcon(icons.icon("close", theme.colour("text")))
+        close.setToolTip("Dismiss")
+        close.setAccessibleName("Dismiss message")
+        close.setAutoRaise(True)
+        close.clicked.connect(self.dismiss)
+        row.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(label, 1)
+        row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        return row
+
+    def _row_of(self, actions: dict[str, Callable[[], object]]) -> QHBoxLayout:
+        row = QHBoxLayout()
+        for title, action in actions.items():
+            button = QPushButton(title, self)
+            button.clicked.connect(self.dismiss)
+            button.clicked.connect(lambda _=False, a=action: a())
+            self.buttons[title] = button
+            row.addWidget(button)
+        row.addStretch(1)
+        return row
+
+    def dismiss(self) -> None:
+        """Take the message away."""
+        self.setParent(None)
+        self.deleteLater()
+
+
+class Banners(QWidget):
+    """The messages that stand at the moment, newest first."""
+
+    shown = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(4)
+
+    def show_message(
+        self,
+        text: str,
+        kind: Kind = "info",
+        actions: dict[str, Callable[[], object]] | None = None,
+    ) -> Banner:
+        """Put up a message; one that says the same already is replaced."""
+        for old in self.messages():
+            if old.text == text or len(self.messages()) > 2:
+                old.dismiss()
+        banner = Banner(text, kind, actions, self)
+        self._layout.insertWidget(0, banner)
+        self.shown.emit(text)
+        return banner
+
+    def messages(self) -> list[Banner]:
+        """What stands there now."""
+        return [w for w in self.findChildren(Banner) if w.parent() is self]
+
+    def clear(self) -> None:
+        """Take all messages away."""
+        for banner in self.messages():
+            banner.dismiss()
+
+
+def hint(text: str, parent: QWidget | None = None) -> QLabel:
+    """A line of small explanatory text."""
+    label = QLabel(text, parent)
+    label.setWordWrap(True)
+    label.setStyleSheet("QLabel { color: %s; }" % theme.colour("text").darker(135).name())
+    return label
+
+
+def primary() -> str:
+    """The style of the one button that a user is most likely to want next."""
+    shade = theme.colour("current")
+    return (
+        f"QPushButton:enabled {{ background: {shade.name()}; color: white; font-weight: 600;"
+        f" padding: 6px 12px; }} QPushButton:enabled:hover {{ background: "
+        f"{shade.lighter(115).name()}; }}"
+    )
+
+
+def button(
+    text: str, action: Callable[[], object], *, icon: str | None = None, tip: str = ""
+) -> QPushButton:
+    """A push button."""
+    widget = QPushButton(text)
+    if icon:
+        widget.setIcon(icons.icon(icon, theme.colour("text")))
+    widget.setToolTip(tip)
+    widget.clicked.connect(lambda _=False: action())
+    return widget

@@ -1,0 +1,163 @@
+"""Run the picker: form, button, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.io.micrographs import check_pixel_sizes
+from napari_cryoai.picking.pick import PickParams
+from napari_cryoai.ui.form import ParamsForm, as_command_line, build
+from napari_cryoai.ui.jobs import JobBar
+from napari_cryoai.ui.parts import Section, button, hint, primary
+from napari_cryoai.ui.pick_run import PickRun
+from napari_cryoai.ui.session import Session
+from napari_cryoai.ui.settings import setting
+
+FIRST = ("diameter_A", "detector")
+
+
+class PickPanel(QWidget):
+    """From parameters to picks: the micrograph on screen first, the others in the background."""
+
+    def __init__(
+        self,
+        session: Session,
+        report: Callable[[CryoAIError], object],
+        parent: QWidget | None = None,
+    ):
+        super().__init__(parent)
+        self.session = session
+        self.report = report
+        self.run = PickRun(session)
+        self.form = ParamsForm(PickParams, FIRST, self)
+        self.more = ParamsForm(
+            PickParams, tuple(n for n in PickParams.model_fields if n not in FIRST), self
+        )
+        self.start = button("Pick particles", self.pick_all, tip="Pick on all micrographs")
+        self.start_here = button("This one", self.pick_here, tip="Pick on this micrograph only")
+        self.copy = button(
+            "Copy as command line", self.copy_command, tip="The same run, for a terminal or cluster"
+        )
+        self.why_not = hint("", self)
+        self.job = JobBar(self)
+        self._build()
+        self._connect()
+        self.refresh()
+
+    def params(self) -> PickParams:
+        """What the form says.
+
+        Raises
+        ------
+        CryoAIError
+            If a field is out of its bounds.
+        """
+        params = build(PickParams, {**self.form.values(), **self.more.values()})
+        assert isinstance(params, PickParams)  # noqa: S101 - for the type checker
+        return params
+
+    def pick_all(self) -> None:
+        """Pick everywhere, beginning with what the user looks at."""
+        names = list(self.session.micrographs)
+        if self.session.current in names:
+            names.insert(0, names.pop(names.index(self.session.current)))
+        junk = self.session.document.junk
+        self._start([name for name in names if name not in junk])
+
+    def pick_here(self) -> None:
+        """Pick on the micrograph on screen."""
+        if self.session.current is not None:
+            self._start([self.session.current])
+
+    def copy_command(self) -> None:
+        """Put the command that does the same into the clipboard."""
+        paths = [str(m.path) for m in self.session.micrographs.values()]
+        size = next(iter(self.session.micrographs.values())).pixel_size_A if paths else None
+        words = [*paths, "--output", "picks", *(["--pixel-size-A", f"{size:g}"] if size else [])]
+        try:
+            command = as_command_line("cryoai pick", self.params(), words)
+        except CryoAIError as error:
+            self.report(error)
+            return
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(command)
+        self.copy.setText("Copied")
+
+    def refresh(self, *_: object) -> None:
+        """Whether it can start, and if not, why not."""
+        why = self.reason_against()
+        busy = self.run.runner.running
+        self.start.setEnabled(why is None and not busy)
+        self.start_here.setEnabled(why is None and not busy)
+        self.copy.setEnabled(bool(self.session.micrographs))
+        self.why_not.setText(why or "")
+        self.why_not.setVisible(why is not None)
+
+    def reason_against(self) -> str | None:
+        """What is missing before the picker can run."""
+        if not self.session.micrographs:
+            return "Open micrographs first."
+        if check_pixel_sizes(list(self.session.micrographs.values())) is not None:
+            return "Give the pixel size first: the diameter in Å means nothing without it."
+        return None
+
+    def _start(self, names: list[str]) -> None:
+        try:
+            params = self.params()
+        except CryoAIError as error:
+            self.report(error)
+            return
+        self.job.begin("Estimating the diameter…" if params.diameter_A is None else "Starting…")
+        self.run.start(params, names)
+        self.refresh()
+
+    def _build(self) -> None:
+        self.start.setStyleSheet(primary())
+        more = Section("More options", open_=False, parent=self)
+        more.form.addWidget(self.more)
+        more.form.addWidget(self.copy)
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        row.addWidget(self.start, 1)
+        row.addWidget(self.start_here)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(self.form)
+        layout.addLayout(row)
+        layout.addWidget(self.why_not)
+        layout.addWidget(self.job)
+        layout.addWidget(more)
+        self.form.set("detector", setting("detector", "blob"))
+
+    def _connect(self) -> None:
+        runner = self.run.runner
+        self.job.cancel_requested.connect(self.run.cancel)
+        runner.progressed.connect(self.job.advance)
+        for ended in (runner.done, runner.failed, runner.cancelled):
+            ended.connect(self._on_end)
+        runner.failed.connect(self.report)
+        for signal in (
+            self.session.opened,
+            self.session.pixel_size_changed,
+        ):
+            signal.connect(self.refresh)
+        self.form.changed.connect(self._on_form)
+        self.more.changed.connect(self._on_form)
+
+    def _on_form(self, name: str) -> None:
+        self.copy.setText("Copy as command line")
+        if name == "diameter_A":
+            try:
+                self.session.set_diameter(float(self.form.values()[name]))
+            except (TypeError, ValueError):
+                return  # empty or half typed
+
+    def _on_end(self, *_: object) -> None:
+        self.job.end()
+        self.refresh()

@@ -1,0 +1,348 @@
+"""The *Pick particles* panel: composes the parts, and lets them hear of each other."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.io.micrographs import is_micrograph
+from napari_cryoai.picking.pick import PickResult
+from napari_cryoai.ui import keys
+from napari_cryoai.ui.actions import Actions
+from napari_cryoai.ui.background import Background
+from napari_cryoai.ui.compare import ComparePanel
+from napari_cryoai.ui.empty import EmptyState
+from napari_cryoai.ui.export import ExportPanel
+from napari_cryoai.ui.filter_panel import FilterPanel
+from napari_cryoai.ui.images import View
+from napari_cryoai.ui.importing import Importer
+from napari_cryoai.ui.layers import PickLayers
+from napari_cryoai.ui.micrograph_list import MicrographList
+from napari_cryoai.ui.navigator import Navigator
+from napari_cryoai.ui.opening import OpenBar, Opener, PixelSizeBar
+from napari_cryoai.ui.parts import Banners, Section, button
+from napari_cryoai.ui.pick_panel import PickPanel
+from napari_cryoai.ui.pick_run import words_for
+from napari_cryoai.ui.sample_data import sample_folder
+from napari_cryoai.ui.session import session_of, set_panel
+from napari_cryoai.ui.tool_bar import ToolBar
+from napari_cryoai.ui.tools import Tools
+
+
+class PickParticles(QWidget):
+    """Open micrographs, pick, correct, compare, export."""
+
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.viewer = napari_viewer
+        self.session = session_of(napari_viewer)
+        self.background = Background(self)
+        self.layers = PickLayers(self.viewer, self.session)
+        self.navigator = Navigator(self.session, self.layers, self.background)
+        self.tools = Tools(self.layers)
+        self.banners = Banners(self)
+        self.opener = Opener(self.session, self.background, self.banners)
+        self.importer = Importer(self.session, self.background, self.banners)
+        self.actions_ = Actions(self)
+        self.bindings = keys.Bindings(self.actions_.table())
+        self._build()
+        self._connect()
+        self.setAcceptDrops(True)
+        self.setMinimumWidth(330)
+        self._refresh_all()
+        set_panel(self.viewer, self)
+
+    # What others may ask ------------------------------------------------------------------------
+
+    def open(self, paths: Any) -> None:
+        """Open micrographs, and import the picks among the files."""
+        paths = [Path(path) for path in paths]
+        images = [path for path in paths if path.is_dir() or is_micrograph(path)]
+        picks = [path for path in paths if path not in images]
+        if images:
+            self.opener.open(images)
+        for path in picks:
+            self.importer.import_picks(path)
+
+    def open_sample(self) -> None:
+        """Simulate a few micrographs and open them."""
+        self.status("Simulating micrographs…")
+        self.background.submit(sample_folder, lambda folder: self.open([folder]))
+
+    def say(self, text: str) -> None:
+        """Put up a message."""
+        self.banners.show_message(text)
+
+    def report(self, error: CryoAIError) -> None:
+        """Put up what went wrong and what to do."""
+        self.opener.report(error)
+
+    def status(self, text: str) -> None:
+        """A word in napari's status line."""
+        self.viewer.status = text
+
+    def look_at(self, pick_id: int) -> None:
+        """Centre the camera on a pick, closer if it is far away."""
+        picks = self.session.document.picks
+        row = int(np.searchsorted(picks.id, pick_id))
+        points = self.layers.points
+        if points is None:
+            return
+        y, x = points.data_to_world(picks.yx_px[row])[-2:]
+        camera = self.viewer.scene.camera
+        camera.center = (0, float(y), float(x))
+        close = 90 / max(self.layers.circle_px() * float(points.scale[-1]), 1e-6)
+        camera.zoom = max(camera.zoom, close)
+
+    def ask_import(self) -> None:
+        """Choose a file of picks and go on with it."""
+        path, _ = QFileDialog.getOpenFileName(self, "Import picks")
+        if path:
+            self.importer.import_picks(Path(path))
+
+    def ask_reference(self) -> None:
+        """Choose a file of picks to compare with."""
+        path, _ = QFileDialog.getOpenFileName(self, "Load reference picks")
+        if path:
+            self.importer.load_reference(Path(path), self.compare.set_reference)
+
+    def show_keys(self) -> None:
+        """Show the cheat sheet."""
+        keys.CheatSheet(self).exec()
+
+    # Layout -------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.bar = OpenBar(
+            self.open,
+            {"Import picks…": self.ask_import, "Simulated sample": self.open_sample,
+             "Keyboard shortcuts (?)": self.show_keys},
+            self,
+        )  # fmt: skip
+        self.pixel_size = PixelSizeBar(self.session, self)
+        self.empty = EmptyState(self.bar.ask_folder, self.open_sample, self)
+        self.list = MicrographList(self.session, self)
+        self.summary = QLabel(self)
+        self.filtered = QCheckBox("Filter the image", self)
+        self.filtered.setToolTip(
+            "Show a copy low-passed to 20 Å with an even background; the data stay as they are"
+            + keys.shortcut_of("filter")
+        )
+        self.filtered.setChecked(True)
+        self.tool_bar = ToolBar(self.tools, self.actions_.undo, self.actions_.redo, self)
+        self.pick = PickPanel(self.session, self.report, self)
+        self.filters = FilterPanel(self.session, self)
+        self.compare = ComparePanel(self.session, self.layers, self.ask_reference, self)
+        self.export = ExportPanel(self.session, self.background, self.banners.show_message, self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setSpacing(6)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.banners)
+        layout.addWidget(self.pixel_size)
+        layout.addWidget(self.empty, 1)
+        layout.addWidget(self._working(), 1)
+
+    def _working(self) -> QWidget:
+        """All that makes sense only with micrographs open."""
+        self.working = QWidget(self)
+        row = QHBoxLayout()
+        row.addWidget(self.summary, 1)
+        row.addWidget(self.filtered)
+        layout = QVBoxLayout(self.working)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(5)
+        layout.addWidget(self.list, 2)
+        layout.addLayout(row)
+        layout.addWidget(self.tool_bar)
+        layout.addWidget(self._scroll(), 5)
+        return self.working
+
+    def _scroll(self) -> QScrollArea:
+        body = QWidget(self)
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, 6, 0)
+        column.setSpacing(4)
+        self.sections = {}
+        for title, panel, open_ in (
+            ("Pick", self.pick, True),
+            ("Filter", self.filters, True),
+            ("Compare with reference", self.compare, False),
+            ("Export", self.export, True),
+        ):
+            section = Section(title, open_=open_, parent=body)
+            section.form.addWidget(panel)
+            column.addWidget(section)
+            self.sections[title] = section
+        self.sections["Export"].form.addWidget(
+            button("Import picks…", self.ask_import, icon="folder", tip="Of any program")
+        )
+        column.addStretch(1)
+        area = QScrollArea(self)
+        body.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        area.setWidget(body)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        return area
+
+    # Wiring -------------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        session, run = self.session, self.pick.run
+        self.background.failed.connect(self.report)
+        session.opened.connect(self._on_opened)
+        session.current_changed.connect(self._on_current)
+        session.picks_changed.connect(self._on_picks)
+        session.filters_changed.connect(self._on_filters)
+        session.pixel_size_changed.connect(self._on_pixel_size)
+        self.opener.restored.connect(self._restore_camera)
+        self.navigator.shown.connect(lambda _view: self._refresh_summary())
+        self.navigator.read.connect(self._on_read)
+        self.navigator.failed.connect(self._on_unreadable)
+        self.layers.rebuilt.connect(self._on_layers)
+        self.filtered.toggled.connect(self.navigator.set_filtered)
+        self.filters.show_hidden.toggled.connect(self._on_show_hidden)
+        self.list.flag_requested.connect(lambda f, name, on: session.set_flag(f, on, name))
+        run.runner.progressed.connect(lambda _p: self._refresh_rows())
+        run.runner.done.connect(self._on_done)
+        self.bindings.bind(self.viewer)
+        for key in keys.HELP:
+            QShortcut(QKeySequence(key), self, self.show_keys)
+        self._camera_timer = QTimer(self, interval=800, singleShot=True)
+        self._camera_timer.timeout.connect(self._note_camera)
+        self.viewer.scene.camera.events.connect(lambda _e: self._camera_timer.start())
+        self._row_timer = QTimer(self, interval=60, singleShot=True)
+        self._row_timer.timeout.connect(self.list.rows.refresh)
+
+    def _on_opened(self) -> None:
+        self.list.rows.reset()
+        self._refresh_all()
+
+    def _on_current(self, _name: str) -> None:
+        self.actions_.forget_visited()
+        self.list.show_current()
+        self._refresh_summary()
+
+    def _on_picks(self, names: Any) -> None:
+        if names is None or not names or self.session.current in names:
+            self.layers.sync()
+            self.layers.sync_excluded()
+        self._refresh_rows()
+        self._refresh_summary()
+
+    def _on_filters(self) -> None:
+        self.layers.sync_shown()
+        self._row_timer.start()
+        self._refresh_summary()
+
+    def _on_pixel_size(self) -> None:
+        self._once_shown(lambda: self.viewer.reset_view(margin=0.02))
+
+    def _on_layers(self) -> None:
+        for layer in (self.layers.image, self.layers.points, self.layers.excluded):
+            if layer is not None:
+                self.bindings.bind(layer)
+        self.viewer.canvas.overlays.scale_bar.visible = True
+
+    def _on_read(self, view: View) -> None:
+        self.list.rows.set_thumbnail(view.name, view.thumbnail)
+
+    def _on_unreadable(self, name: str, error: CryoAIError) -> None:
+        self.list.rows.problems[name] = str(error)
+        self.list.rows.changed()
+        self.report(error)
+
+    def _on_show_hidden(self, on: bool) -> None:
+        self.layers.show_hidden = on
+        self.layers.sync_shown()
+
+    def _on_done(self, result: PickResult) -> None:
+        for error in result.problems[:3]:
+            self.report(error)
+        self.say(words_for(result, self.session))
+
+    def _refresh_rows(self) -> None:
+        self.list.rows.waiting = set(self.pick.run.waiting)
+        self._row_timer.start()
+
+    def _refresh_all(self) -> None:
+        there = bool(self.session.micrographs)
+        self.empty.setVisible(not there)
+        self.working.setVisible(there)
+        self.list.show_current()
+        self._refresh_summary()
+
+    def _refresh_summary(self) -> None:
+        document, total = self.session.document, len(self.session.micrographs)
+        done = sum(1 for name in document.reviewed if name in self.session.micrographs)
+        self.summary.setText(f"{done} of {total} reviewed")
+        history = self.session.history
+        self.tool_bar.name_steps(history.undo_label, history.redo_label)
+
+    # Where the user was looking -----------------------------------------------------------------
+
+    def _note_camera(self) -> None:
+        if self.session.current is not None:
+            camera = self.viewer.scene.camera
+            y, x = camera.center[-2:]
+            self.session.note("camera", [float(y), float(x), float(camera.zoom)])
+
+    def _restore_camera(self, notes: dict[str, Any]) -> None:
+        if self.session.diameter_A:
+            self.pick.form.set("diameter_A", round(self.session.diameter_A, 1))
+        place = notes.get("camera")
+        if isinstance(place, list) and len(place) == 3:
+            self._once_shown(partial(self._look, *map(float, place)))
+        elif self.layers.image is not None:
+            self._once_shown(lambda: self.viewer.reset_view(margin=0.02))
+
+    def _once_shown(self, action: Any) -> None:
+        def act(_view: View) -> None:
+            self.navigator.shown.disconnect(act)
+            action()
+
+        self.navigator.shown.connect(act)
+
+    def _look(self, y: float, x: float, zoom: float) -> None:
+        self.viewer.scene.camera.center = (0, y, x)
+        self.viewer.scene.camera.zoom = zoom
+
+    # Qt -----------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.open([url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()])
+        event.acceptProposedAction()
+
+    def shut_down(self) -> None:
+        """Stop the work, write the last note and give napari its keys back."""
+        self._note_camera()
+        self.pick.run.cancel()
+        self.background.close()
+        self.bindings.clear()
+        self.session.keep(None)
+        set_panel(self.viewer, None)
+
+    def closeEvent(self, event: Any) -> None:
+        self.shut_down()
+        super().closeEvent(event)

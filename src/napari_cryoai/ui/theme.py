@@ -1,0 +1,47 @@
+"""Colours: those of napari's theme for the widgets, and colour-blind safe ones for the data."""
+
+from __future__ import annotations
+
+import numpy as np
+from napari.settings import get_settings
+from napari.utils.theme import get_theme
+from numpy.typing import NDArray
+from qtpy.QtGui import QColor
+
+# Vermilion, yellow and sky blue of Okabe and Ito (https://jfly.uni-koeln.de/color/): told apart
+# with any colour vision, and all of them bright, so that they stand out from grey noise.
+SCORE_STOPS = np.array([[0.90, 0.45, 0.12], [0.95, 0.90, 0.25], [0.34, 0.78, 0.98]])
+MANUAL = np.array([1.0, 0.55, 0.85, 1.0])
+FADED = np.array([0.62, 0.62, 0.62, 0.55])
+MATCHED = "#56b4e9"
+MISSED = "#f0e442"
+FALSE = "#e6731f"
+PAINT = (0.90, 0.45, 0.12, 0.45)
+JUNK = (0.60, 0.30, 0.75, 0.35)
+
+
+def colour(role: str) -> QColor:
+    """A colour of the theme that napari shows now: "background", "text", "error", ..."""
+    theme = get_theme(get_settings().appearance.theme)
+    return QColor(*getattr(theme, role).as_rgb_tuple())
+
+
+def score_rgba(score: NDArray[np.floating], span: tuple[float, float]) -> NDArray[np.float64]:
+    """`(n, 4)` colours of scores; NaN, which nobody scored, gets the colour of manual picks."""
+    low, high = span
+    t = np.clip((np.asarray(score, float) - low) / max(high - low, 1e-12), 0, 1)
+    rgba = np.ones((len(t), 4))
+    at = np.linspace(0, 1, len(SCORE_STOPS))
+    for channel in range(3):
+        rgba[:, channel] = np.interp(t, at, SCORE_STOPS[:, channel])
+    rgba[np.isnan(t)] = MANUAL
+    return rgba
+
+
+def score_span(score: NDArray[np.floating]) -> tuple[float, float]:
+    """The scores between which colours and histograms run: all but stray extremes."""
+    finite = score[np.isfinite(score)]
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = np.percentile(finite, (1, 99.5))
+    return float(low), float(high if high > low else low + 1)
