@@ -50,7 +50,7 @@ def test_a_stack_gives_one_micrograph_for_each_image_named_as_relion_names_them(
 
 def test_one_image_of_a_stack_must_be_named(tmp_path):
     write(tmp_path / "s.mrcs", (3, 4, 5))
-    with pytest.raises(CryoAIError, match="1@s.mrcs"):
+    with pytest.raises(CryoAIError, match=r"1@s\.mrcs"):
         open_micrograph(tmp_path / "s.mrcs")
 
 

@@ -25,9 +25,7 @@ def read(tmp_path, text: str):
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("bom", ["", "\ufeff"])
-def test_line_ends_and_byte_order_marks_of_other_systems_make_no_difference(
-    tmp_path, newline, bom
-):
+def test_line_ends_and_byte_order_marks_of_other_systems_make_no_difference(tmp_path, newline, bom):
     text = bom + newline.join(["data_", "", "loop_ ", "_rlnA #1 ", "_rlnB #2 ", " 1 x.mrc ", ""])
     assert read(tmp_path, text) == {"": {"rlnA": ("1",), "rlnB": ("x.mrc",)}}
 

@@ -6,11 +6,12 @@ Documented in `docs/formats/box.md`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.geometry import centre_from_corner, corner_from_centre
@@ -19,6 +20,7 @@ from napari_cryoai.core.picks import PickTable
 from napari_cryoai.io.atomic import write_text
 from napari_cryoai.io.columns import (
     Floats,
+    Tokens,
     blank,
     centres,
     is_number,
@@ -37,7 +39,7 @@ X, Y, WIDTH, HEIGHT, SCORE, HELIX = (
 )
 _TITLES = (X, Y, WIDTH, HEIGHT, SCORE)
 _HELIX = re.compile(r"#helix:\s*\(([^)]*)\),\s*\(([^)]*)\),\s*([\d.eE+-]+)")
-_EMAN_FLAGS = (-1.0, -2.0, -3.0)
+_EMAN_FLAGS = ("-1", "-2", "-3")
 """What EMAN1 wrote in the fifth column of helix ends and hand-picked boxes: no scores."""
 
 
@@ -64,7 +66,7 @@ def of_rows(
     score: Floats | float = np.nan
     if SCORE in extra:
         score = scores(extra[SCORE], "score", path)
-        score[np.isin(score, _EMAN_FLAGS)] = np.nan
+        score[_is_flag(extra[SCORE])] = np.nan
     picks = PickTable.of_points("", yx, score=score, extra=extra)
     return replace(picks, names=(name_of_file(path, micrographs),))
 
@@ -90,14 +92,12 @@ def to_columns(picks: PickTable, box_size_px: float | None, path: Path) -> dict[
     same = (np.stack([read_y, read_x], -1) == picks.yx_px).all(1)
     same &= (size == np.stack([parsed(old[WIDTH]), parsed(old[HEIGHT])], -1)).all(1)
     corner = corner_from_centre(picks.yx_px[:, ::-1], size)
-    score = old[SCORE].copy()
-    score[np.isin(parsed(score), _EMAN_FLAGS) & np.isnan(picks.score)] = ""
     return {
         X: kept_tokens(same, old[X], trimmed(corner[:, 0])),
         Y: kept_tokens(same, old[Y], trimmed(corner[:, 1])),
         WIDTH: kept_tokens(same, old[WIDTH], trimmed(size[:, 0])),
         HEIGHT: kept_tokens(same, old[HEIGHT], trimmed(size[:, 1])),
-        SCORE: score_tokens(picks.score, score),
+        SCORE: _score_tokens(picks, old[SCORE]),
     }
 
 
@@ -167,6 +167,15 @@ def _rows(text: str, path: Path) -> list[list[str]]:
                 remedy="Correct that row, or write the file again with the program that made it",
             )
     return rows
+
+
+def _is_flag(tokens: Iterable[str]) -> NDArray[np.bool_]:
+    return np.array([token in _EMAN_FLAGS for token in tokens], np.bool_)
+
+
+def _score_tokens(picks: PickTable, old: Tokens) -> list[str]:
+    still = _is_flag(old) & np.isnan(picks.score)
+    return kept_tokens(still, old, score_tokens(picks.score, np.where(_is_flag(old), "", old)))
 
 
 def _title(column: int) -> str:

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.micrograph import Micrograph
@@ -138,7 +139,7 @@ def safe_stems(names: Sequence[str]) -> list[str]:
     stems: dict[str, None] = {}
     for name in names:
         own = _base(name) if bases[_base(name)] == 1 else _posix(name)
-        plain = _UNSAFE_IN_NAME.sub("_", _drop_suffix(own)).lstrip(".")[-200:] or "micrograph"
+        plain = _plain(own).lstrip(".")[-200:] or "micrograph"
         stem, number = plain, 1
         while stem in stems:
             number += 1
@@ -185,7 +186,17 @@ def _drop_suffix(name: str) -> str:
     return name[: len(name) - len(suffix)]
 
 
-_KEYS: tuple[Callable[[str], str], ...] = (_posix, _base, _stem, _bare)
+def _plain(name: str) -> str:
+    """The path without its ending, as `safe_stems` would write it."""
+    return _UNSAFE_IN_NAME.sub("_", _drop_suffix(_posix(name)))
+
+
+@cache
+def _plain_bare(name: str) -> str:
+    return _UNSAFE_IN_NAME.sub("_", _bare(name))
+
+
+_KEYS = (_posix, _base, _stem, _bare, _plain, _plain_bare)
 """From strict to loose: what two names must have in common."""
 
 
@@ -248,3 +259,14 @@ def _shared(matched: dict[str, str]) -> list[str]:
     for foreign, name in matched.items():
         users.setdefault(name, set()).add(str(PurePosixPath(_posix(foreign))))
     return [foreign for foreign, name in matched.items() if len(users[name]) > 1]
+
+
+def match_to_names(foreign: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """Foreign name to the one of `names` that it means, or to itself if it fits none clearly."""
+    known = [Micrograph(name, Path(name), (0, 0), None, _no_pixels) for name in names]
+    matched = match_names(foreign, known).matched
+    return {name: matched.get(name, name) for name in foreign}
+
+
+def _no_pixels() -> NDArray[np.float32]:
+    return np.empty((0, 0), np.float32)

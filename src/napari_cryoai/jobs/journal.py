@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import shutil
 import threading
@@ -59,6 +60,8 @@ class Journal:
     def __init__(self, path: str | os.PathLike[str], *, compact_bytes: int = 16 << 20):
         self.path = Path(path)
         self._lock = FileLock(self.path)
+        for left_behind in self.path.parent.glob(f".{glob.escape(self.path.name)}.*.part"):
+            left_behind.unlink(missing_ok=True)
         try:
             self.recovered: Recovered = recover(self.path)
             self.damaged_copy = self._keep_copy() if self.recovered.damaged else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,14 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from napari_cryoai.core.picks import PickTable
+
+
+class Curve(NamedTuple):
+    """Recall and precision after each distinct score, from the best one down; `(n,)` each."""
+
+    recall: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    threshold: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +36,7 @@ class Comparison:
         Area under the precision-recall curve, precision taken as the best at that recall or more;
         NaN if the picks have no scores.
     curve
-        `(recall, precision, threshold)`, `(n,)` each, from the best score down.
+        What other thresholds would give.
     matched, false
         Row indices into the picks.
     found, missed
@@ -40,7 +49,7 @@ class Comparison:
     recall: float
     f1: float
     average_precision: float
-    curve: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+    curve: Curve
     matched: NDArray[np.intp]
     false: NDArray[np.intp]
     found: NDArray[np.intp]
@@ -81,7 +90,7 @@ def compare(picks: PickTable, reference: PickTable, radius_px: float) -> Compari
         precision=precision,
         recall=recall,
         f1=_share(2 * len(matched), len(picks) + len(reference)),
-        average_precision=average_precision(curve[0], curve[1]),
+        average_precision=average_precision(curve.recall, curve.precision),
         curve=curve,
         matched=matched,
         false=np.flatnonzero(~hit),
@@ -136,8 +145,8 @@ def _assign(
 
 def precision_recall(
     score: NDArray[np.floating], hit: NDArray[np.bool_], n_reference: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Recall, precision and threshold after each distinct score, from the best one down.
+) -> Curve:
+    """The precision-recall curve.
 
     Rows without a score come first: no threshold removes them.
     """
@@ -146,7 +155,7 @@ def precision_recall(
     hits, value = np.cumsum(hit[order]), value[order]
     last = np.flatnonzero(np.diff(value, append=np.nan))
     recall = hits[last] / max(n_reference, 1)
-    return recall, hits[last] / (last + 1.0), value[last]
+    return Curve(recall, hits[last] / (last + 1.0), value[last])
 
 
 def average_precision(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> float:

@@ -50,7 +50,9 @@ class ExportPanel(QWidget):
         self.formats.currentIndexChanged.connect(self._explain)
         self.about = hint("", self)
         self.count = QLabel(self)
-        self.export = button("Export…", self.ask, icon="check", tip="Write the picks that are shown")
+        self.export = button(
+            "Export…", self.ask, icon="check", tip="Write the picks that are shown"
+        )
         form = QFormLayout()
         form.addRow("Format", self.formats)
         layout = QVBoxLayout(self)

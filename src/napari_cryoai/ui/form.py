@@ -60,7 +60,9 @@ class ParamsForm(QWidget):
         """Fill in one field."""
         widget = self.widgets[name]
         if isinstance(widget, LineEdit):
-            widget.value = "" if value is None else f"{value:g}" if _is_number(value) else str(value)
+            widget.value = (
+                "" if value is None else f"{value:g}" if _is_number(value) else str(value)
+            )
         elif value is not None:
             widget.value = value
 
@@ -125,7 +127,9 @@ def _widget_for(name: str, info: FieldInfo) -> ValueWidget[Any]:
     if kind is bool:
         return CheckBox(value=bool(info.default), text="", **options)
     if isinstance(kind, type) and issubclass(kind, Path):
-        widget: ValueWidget[Any] = FileEdit(mode="r", nullable=optional, value=info.default, **options)
+        widget: ValueWidget[Any] = FileEdit(
+            mode="r", nullable=optional, value=info.default, **options
+        )
         return widget
     if optional or kind not in (int, float):
         return _line(info, options)
@@ -171,7 +175,7 @@ def _step(value: float) -> float:
 
 def _read(info: FieldInfo, widget: ValueWidget[Any]) -> Any:
     value = widget.value
-    kind, optional = _kind(info.annotation)
+    _, optional = _kind(info.annotation)
     if isinstance(widget, LineEdit):
         text = str(value).strip()
         return None if optional and not text else text

@@ -11,7 +11,8 @@ _SHAPES = {
     "add": '<circle cx="12" cy="12" r="9"/><path d="M12 8v8M8 12h8"/>',
     "select": '<path d="M6 3l12 9-6 1 3 7-3 1-3-7-4 4z"/>',
     "erase": '<circle cx="12" cy="12" r="9"/><path d="M8 12h8"/>',
-    "lasso": '<path d="M4 10c0-4 4-6 9-6s8 3 7 6-5 6-10 5-6-2-6-5z"/><path d="M8 15c-2 2 1 4-2 6"/>',
+    "lasso": '<path d="M4 10c0-4 4-6 9-6s8 3 7 6-5 6-10 5-6-2-6-5z"/>'
+    '<path d="M8 15c-2 2 1 4-2 6"/>',
     "brush": '<path d="M20 4L11 13M9 14c-3 0-3 4-6 5 3 2 8 1 8-3z"/>',
     "undo": '<path d="M8 5L4 9l4 4M4 9h10a5 5 0 0 1 0 10H9"/>',
     "redo": '<path d="M16 5l4 4-4 4M20 9H10a5 5 0 0 0 0 10h5"/>',

@@ -41,7 +41,7 @@ class Importer:
         self._read(path, use)
 
     def use_as_picks(self, table: PickTable) -> None:
-        """Put a table in place of the picks of the micrographs it names; one step of the history."""
+        """Put a table in place of the picks of the micrographs it names, as one step."""
         before = self.session.document.picks
         first_id = self.session.history.new_ids(len(table))
         after = replacing_micrographs(before, table, first_id)
@@ -62,9 +62,7 @@ class Importer:
         if unknown:
             text += f" {unknown} of these micrographs are not open; their picks are kept unseen."
         self.banners.show_message(text, "warning" if unknown else "info")
-        work = partial(
-            suggestion, table, dict(self.session.micrographs), self.session.diameter_A
-        )
+        work = partial(suggestion, table, dict(self.session.micrographs), self.session.diameter_A)
         self.background.submit(work, partial(self._offer, use, table))
 
     def _offer(self, use: Use, table: PickTable, better: Orientation | None) -> None:

@@ -155,7 +155,7 @@ class JobBar(QWidget):
 
 
 def time_left(elapsed_s: float, done: int, total: int) -> str:
-    """"about 3 min left", from the pace so far; nothing before the first item is done."""
+    """ "about 3 min left", from the pace so far; nothing before the first item is done."""
     if done <= 0 or done >= total:
         return ""
     seconds = elapsed_s / done * (total - done)

@@ -50,7 +50,7 @@ Actions = Mapping[str, Callable[[], Any]]
 
 
 class Bindings:
-    """The shortcuts on a viewer and on our layers, over napari's own; taken off again by `clear`."""
+    """The shortcuts on a viewer and on our layers, over napari's own, until `clear`."""
 
     def __init__(self, actions: Actions):
         self._actions = actions

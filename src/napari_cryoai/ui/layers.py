@@ -169,7 +169,7 @@ class PickLayers:
             self._draw(mask)
 
     def hide(self, ids: NDArray[np.int64]) -> None:
-        """Take circles off the screen while a tool runs over them; `sync_shown` brings them back."""
+        """Take circles off the screen while a tool runs over them, until the next `sync`."""
         keep = ~np.isin(self.session.document.picks.id[self._rows], ids)
         self._draw(self._drawn() & keep)
 
@@ -284,5 +284,3 @@ def _wider(limits: tuple[float, float]) -> tuple[float, float]:
     """The range of the contrast slider: as far again on both sides."""
     low, high = limits
     return low - (high - low), high + (high - low)
-
-

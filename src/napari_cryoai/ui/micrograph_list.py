@@ -78,7 +78,9 @@ class MicrographModel(QAbstractListModel):
         words = [name]
         if name in self.problems:
             return f"{name}\n{self.problems[name]}"
-        words.append(f"{self.counts.get(name, 0):,} picks" if self.is_picked(name) else "not picked yet")
+        words.append(
+            f"{self.counts.get(name, 0):,} picks" if self.is_picked(name) else "not picked yet"
+        )
         words += ["reviewed"] * (name in document.reviewed)
         words += ["junk: none of its picks is exported"] * (name in document.junk)
         return "\n".join(words)
@@ -139,7 +141,7 @@ class MicrographDelegate(QStyledItemDelegate):
         right = rect.right() - 24
         if sign:
             painter.drawPixmap(right + 2, rect.center().y() - 8, icons.pixmap(sign, tint, 18))
-        count = f"{model.counts.get(name, 0):,}" if model.is_picked(name) else "–"
+        count = f"{model.counts.get(name, 0):,}" if model.is_picked(name) else "-"
         width = max(44, painter.fontMetrics().horizontalAdvance(count) + 8)
         painter.setPen(text)
         box = QRect(right - width, rect.top(), width - 4, rect.height())
@@ -212,7 +214,5 @@ class MicrographList(QListView):
             action = menu.addAction(title)
             action.setCheckable(True)
             action.setChecked(name in getattr(document, flag))
-            action.toggled.connect(
-                lambda on, flag=flag: self.flag_requested.emit(flag, name, on)
-            )
+            action.toggled.connect(lambda on, flag=flag: self.flag_requested.emit(flag, name, on))
         return menu

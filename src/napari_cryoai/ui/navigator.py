@@ -109,4 +109,3 @@ class Navigator:
         self.shown.emit(view)
         for name in self._neighbourhood(view.name)[1:]:
             self._fetch(name)
-

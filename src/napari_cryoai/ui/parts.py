@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -20,6 +20,8 @@ from qtpy.QtWidgets import (
 from napari_cryoai.ui import icons, theme
 
 Kind = Literal["info", "warning", "error"]
+INFO_STAYS_MS = 20_000
+"""How long a message stands that asks for nothing; warnings and errors stay."""
 
 
 class Section(QWidget):
@@ -100,7 +102,9 @@ class Banner(QFrame):
     def _headline(self, text: str, kind: Kind, role: str) -> QHBoxLayout:
         row = QHBoxLayout()
         sign = QLabel(self)
-        sign.setPixmap(icons.pixmap("info" if kind == "info" else "warning", theme.colour(role), 16))
+        sign.setPixmap(
+            icons.pixmap("info" if kind == "info" else "warning", theme.colour(role), 16)
+        )
         label = QLabel(text, self)
         label.setWordWrap(True)
         label.setTextFormat(Qt.TextFormat.PlainText)
@@ -156,6 +160,8 @@ class Banners(QWidget):
                 old.dismiss()
         banner = Banner(text, kind, actions, self)
         self._layout.insertWidget(0, banner)
+        if kind == "info" and not actions:
+            QTimer.singleShot(INFO_STAYS_MS, banner, banner.dismiss)
         self.shown.emit(text)
         return banner
 
@@ -173,7 +179,7 @@ def hint(text: str, parent: QWidget | None = None) -> QLabel:
     """A line of small explanatory text."""
     label = QLabel(text, parent)
     label.setWordWrap(True)
-    label.setStyleSheet("QLabel { color: %s; }" % theme.colour("text").darker(135).name())
+    label.setStyleSheet(f"QLabel {{ color: {theme.colour('text').darker(135).name()}; }}")
     return label
 
 

@@ -100,6 +100,4 @@ def words_for(result: PickResult, session: Session) -> str:
     """What a run found, in a sentence."""
     n = int(session.shown().sum())
     diameter = f"{result.diameter_A:.0f} Å"
-    return f"{n:,} picks shown, particle diameter {diameter}. Drag the score marker to see more or fewer."
-
-
+    return f"{n:,} picks shown, diameter {diameter}. Drag the score marker for more or fewer."

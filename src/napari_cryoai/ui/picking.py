@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QScrollArea,
     QSizePolicy,
+    QSplitter,
     QVBoxLayout,
     QWidget,
 )
@@ -33,7 +34,7 @@ from napari_cryoai.ui.filter_panel import FilterPanel
 from napari_cryoai.ui.images import View
 from napari_cryoai.ui.importing import Importer
 from napari_cryoai.ui.layers import PickLayers
-from napari_cryoai.ui.micrograph_list import MicrographList
+from napari_cryoai.ui.micrograph_list import ROW, MicrographList
 from napari_cryoai.ui.navigator import Navigator
 from napari_cryoai.ui.opening import OpenBar, Opener, PixelSizeBar
 from napari_cryoai.ui.parts import Banners, Section, button
@@ -148,7 +149,9 @@ class PickParticles(QWidget):
         self.tool_bar = ToolBar(self.tools, self.actions_.undo, self.actions_.redo, self)
         self.pick = PickPanel(self.session, self.report, self)
         self.filters = FilterPanel(self.session, self)
-        self.compare = ComparePanel(self.session, self.layers, self.ask_reference, self)
+        self.compare = ComparePanel(
+            self.session, self.layers, self.background, self.ask_reference, self
+        )
         self.export = ExportPanel(self.session, self.background, self.banners.show_message, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
@@ -162,16 +165,26 @@ class PickParticles(QWidget):
     def _working(self) -> QWidget:
         """All that makes sense only with micrographs open."""
         self.working = QWidget(self)
+        lower = QWidget(self)
         row = QHBoxLayout()
         row.addWidget(self.summary, 1)
         row.addWidget(self.filtered)
+        column = QVBoxLayout(lower)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(5)
+        column.addLayout(row)
+        column.addWidget(self.tool_bar)
+        column.addWidget(self._scroll(), 1)
+        self.list.setMinimumHeight(3 * ROW)
+        split = QSplitter(Qt.Orientation.Vertical, self.working)
+        split.setChildrenCollapsible(False)
+        split.addWidget(self.list)
+        split.addWidget(lower)
+        split.setStretchFactor(0, 1)
+        split.setStretchFactor(1, 3)
         layout = QVBoxLayout(self.working)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(5)
-        layout.addWidget(self.list, 2)
-        layout.addLayout(row)
-        layout.addWidget(self.tool_bar)
-        layout.addWidget(self._scroll(), 5)
+        layout.addWidget(split)
         return self.working
 
     def _scroll(self) -> QScrollArea:

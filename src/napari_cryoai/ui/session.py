@@ -1,4 +1,4 @@
-"""What one viewer is working on: micrographs, picks and their history. Knows neither Qt nor napari."""
+"""What one viewer works on: micrographs, picks, their history. Knows neither Qt nor napari."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ class Session:
         self.picked: set[str] = set()
         self.junk_masks: dict[str, NDArray[np.bool_]] = {}
         self.journal: Journal | None = None
+        self.filters = PickFilters()
         self._visibility = Visibility()
         self._adopt(History())
 
@@ -233,7 +234,7 @@ class Session:
 
     def _adopt(self, history: History) -> None:
         self.history = history
-        self.filters: PickFilters = history.document.filters
+        self.filters = history.document.filters
         self._before = history.document
         history.changed.connect(self._on_history)
 

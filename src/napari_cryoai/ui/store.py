@@ -63,7 +63,7 @@ def remember(opened: Opened) -> Opened:
     found = journal.recovered
     notes, micrographs = dict(found.notes), opened.micrographs
     size = notes.get("pixel_size_A")
-    if _is_number(size):
+    if size is not None and _is_number(size):
         micrographs = [m.with_pixel_size(float(size)) for m in micrographs]
     return replace(
         opened, micrographs=micrographs, journal=journal, history=found.history, notes=notes
@@ -73,7 +73,7 @@ def remember(opened: Opened) -> Opened:
 def begin(session: Session, opened: Opened) -> None:
     """Let the session work on an opened set, where the user left it."""
     diameter = opened.notes.get("diameter_A")
-    session.diameter_A = float(diameter) if _is_number(diameter) else None
+    session.diameter_A = float(diameter) if diameter and _is_number(diameter) else None
     session.keep(None)
     session.open(opened.micrographs, opened.history)
     session.keep(opened.journal)

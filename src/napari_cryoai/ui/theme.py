@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 from napari.settings import get_settings
+from napari.utils.colormaps import ensure_colormap
 from napari.utils.theme import get_theme
 from numpy.typing import NDArray
 from qtpy.QtGui import QColor
+
+from napari_cryoai.ui.settings import setting
 
 # Vermilion, yellow and sky blue of Okabe and Ito (https://jfly.uni-koeln.de/color/): told apart
 # with any colour vision, and all of them bright, so that they stand out from grey noise.
 SCORE_STOPS = np.array([[0.90, 0.45, 0.12], [0.95, 0.90, 0.25], [0.34, 0.78, 0.98]])
 MANUAL = np.array([1.0, 0.55, 0.85, 1.0])
-FADED = np.array([0.62, 0.62, 0.62, 0.55])
+FADED = np.array([0.72, 0.72, 0.72, 0.8])
 MATCHED = "#56b4e9"
 MISSED = "#f0e442"
 FALSE = "#e6731f"
@@ -30,10 +33,14 @@ def score_rgba(score: NDArray[np.floating], span: tuple[float, float]) -> NDArra
     """`(n, 4)` colours of scores; NaN, which nobody scored, gets the colour of manual picks."""
     low, high = span
     t = np.clip((np.asarray(score, float) - low) / max(high - low, 1e-12), 0, 1)
-    rgba = np.ones((len(t), 4))
-    at = np.linspace(0, 1, len(SCORE_STOPS))
-    for channel in range(3):
-        rgba[:, channel] = np.interp(t, at, SCORE_STOPS[:, channel])
+    name = setting("colours", "vermilion-blue")
+    if name in ("viridis", "plasma"):
+        rgba = np.array(ensure_colormap(name).map(np.nan_to_num(t)), float)
+    else:
+        rgba = np.ones((len(t), 4))
+        at = np.linspace(0, 1, len(SCORE_STOPS))
+        for channel in range(3):
+            rgba[:, channel] = np.interp(t, at, SCORE_STOPS[:, channel])
     rgba[np.isnan(t)] = MANUAL
     return rgba
 

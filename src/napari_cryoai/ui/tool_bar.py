@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout
-from qtpy.QtWidgets import QSlider as _QSlider
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_cryoai.ui import icons, theme
 from napari_cryoai.ui.keys import shortcut_of
@@ -19,8 +26,7 @@ TIPS = {
     Tool.SELECT: ("Select", "Click or drag a box to select; drag a selected pick to move it"),
     Tool.ERASE: ("Erase", "Drag over picks to reject them"),
     Tool.LASSO: ("Lasso", "Draw around picks to reject them; hold Shift to restore them"),
-    Tool.BRUSH: ("Brush", "Paint over carbon, ice or aggregates: picks there are left out.\n"
-                          "Hold Shift to take paint away"),
+    Tool.BRUSH: ("Brush", "Paint over carbon or ice to leave out picks; Shift takes paint away"),
 }
 
 
@@ -71,6 +77,10 @@ class ToolBar(QWidget):
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         button.setCheckable(True)
         button.setToolTip(tip + shortcut_of(tool.value))
+        button.setStyleSheet(
+            f"QToolButton:checked {{ background: {theme.colour('current').name()};"
+            " border-radius: 4px; color: white; }"
+        )
         self.buttons[tool] = button
         return button
 
@@ -85,7 +95,7 @@ class ToolBar(QWidget):
         return button
 
     def _brush_row(self) -> QWidget:
-        self.brush_size = _QSlider(Qt.Orientation.Horizontal, self)
+        self.brush_size = QSlider(Qt.Orientation.Horizontal, self)
         self.brush_size.setRange(10, 400)
         self.brush_size.setValue(50)
         self.brush_size.setAccessibleName("Brush size")
@@ -101,11 +111,11 @@ class ToolBar(QWidget):
 
     def _on_brush(self, percent: int) -> None:
         self.tools.brush_px = self.tools.layers.circle_px() * percent / 100
-        self._brush_label.setText(f"{percent / 50:.1f} ×")
+        self._brush_label.setText(f"{percent / 50:.1f} x")
         if self.tools.tool is Tool.BRUSH:
             self.tools.take(Tool.BRUSH)
 
     def _on_tool(self, tool: Tool) -> None:
         self.buttons[tool].setChecked(True)
         self._brush.setVisible(tool is Tool.BRUSH)
-        self._brush_label.setText(f"{self.brush_size.value() / 50:.1f} ×")
+        self._brush_label.setText(f"{self.brush_size.value() / 50:.1f} x")

@@ -158,7 +158,7 @@ class Tools:
         while event.type in ("mouse_press", "mouse_move"):
             path.append(self._yx(event))
             piece = tuple(map(tuple, path[-2:]))
-            self.layers.draw(Stroke(piece, radius, erase))  # type: ignore[arg-type]
+            self.layers.draw(Stroke(piece, radius, erase))
             event.handled = True
             yield
         self.layers.session.paint(Stroke(_thinned(path[1:], radius / 4), radius, erase))

@@ -90,7 +90,7 @@ def only_threshold_differs(a: PickFilters, b: PickFilters) -> bool:
 
 
 def _of_set(picks: PickTable, micrographs: Mapping[str, Micrograph]) -> NDArray[np.bool_]:
-    """`(n,)` mask of the picks whose micrograph is open; others can neither be seen nor exported."""
+    """`(n,)` mask of the picks whose micrograph is open: the rest is neither seen nor exported."""
     known = np.array([name in micrographs for name in picks.names], np.bool_)
     return np.asarray(known[picks.micrograph]) if len(picks) else np.zeros(0, np.bool_)
 

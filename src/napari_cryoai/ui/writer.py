@@ -39,8 +39,9 @@ def _table(yx_px: Any, options: dict[str, Any]) -> PickTable:
         )
     shown = np.broadcast_to(options.get("shown", True), len(yx_px)).astype(bool)
     features = options.get("features")
-    scored = features is not None and "score" in features
-    score = np.asarray(features["score"], np.float32) if scored else np.nan
+    score: Any = np.nan
+    if features is not None and "score" in features:
+        score = np.asarray(features["score"], np.float32)
     table = PickTable.of_points(
         str(name),
         yx_px[:, -2:],

@@ -1,0 +1,53 @@
+"""The files that a picking job leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from napari_cryoai.core.document import PickDocument, PickFilters
+from napari_cryoai.core.filters import shown
+from napari_cryoai.core.micrograph import Micrograph
+from napari_cryoai.core.picks import PickTable
+from napari_cryoai.io.picks import write_picks
+from napari_cryoai.picking.pick import PickResult
+
+KEPT = "picks.star"
+ALL = "all_peaks.star"
+
+
+def kept_picks(result: PickResult, micrographs: Sequence[Micrograph]) -> PickTable:
+    """The picks above the threshold and off the junk."""
+    document = PickDocument(result.picks, PickFilters(threshold=result.threshold))
+    return result.picks.select(shown(document, {m.name: m for m in micrographs}))
+
+
+def write_result(
+    result: PickResult, micrographs: Sequence[Micrograph], output_dir: Path
+) -> list[Path]:
+    """Write `picks.star` (kept ones) and `all_peaks.star` (down to the floor), RELION 3.1.
+
+    Micrographs below the working folder are named by their path from there, as RELION does in a
+    project; others by their file name.
+    """
+    names = {m.name: star_name(m) for m in micrographs}
+    renamed = [replace(m, name=names[m.name]) for m in micrographs]
+    kept, everything = (
+        replace(table, names=tuple(names.get(n, n) for n in table.names))
+        for table in (kept_picks(result, micrographs), result.picks)
+    )
+    return [
+        *write_picks(everything, output_dir / ALL, micrographs=renamed, full=True),
+        *write_picks(kept, output_dir / KEPT, micrographs=renamed),
+    ]
+
+
+def star_name(micrograph: Micrograph) -> str:
+    """What `_rlnMicrographName` calls a micrograph."""
+    here, path = Path.cwd(), micrograph.path.absolute()
+    if ".." in path.parts or not path.is_relative_to(here):
+        return micrograph.name
+    section, at, _ = PurePosixPath(micrograph.name).name.rpartition("@")
+    own_section = "@" in micrograph.path.name
+    return ("" if own_section else section + at) + path.relative_to(here).as_posix()

@@ -1,0 +1,77 @@
+"""Picks of single micrographs on disk, so that a killed job goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from napari_cryoai.core.micrograph import Micrograph
+from napari_cryoai.core.picks import PickTable, Source
+from napari_cryoai.jobs.resume import ItemStore, fingerprint
+from napari_cryoai.picking.pick import MicrographPicks, PickParams, Store
+
+
+class FileStore(Store):
+    """Keeps what is found in `output_dir/.partial` until `remove` is called.
+
+    Results of other parameters, of other pixel sizes or of files that have changed since are not
+    found again.
+    """
+
+    def __init__(self, output_dir: Path, params: PickParams, micrographs: Sequence[Micrograph]):
+        sizes = [(m.name, m.pixel_size_A) for m in micrographs]
+        # The diameter of a set is estimated from the set, so what is in it matters too.
+        others = {"sizes": sizes, "references": _stat(params.references)}
+        self._items = ItemStore(
+            output_dir,
+            fingerprint(params, without={"threshold"}, **others),
+            {m.name: m.path for m in micrographs},
+        )
+
+    def load(self, name: str) -> MicrographPicks | None:
+        return self._items.load(name, lambda path: _read(path, name))
+
+    def save(self, found: MicrographPicks) -> None:
+        self._items.save(found.name, lambda path: _write(path, found))
+
+    def remove(self) -> None:
+        """Forget everything: the job is complete."""
+        self._items.remove()
+
+
+def _stat(path: Path | None) -> tuple[str, int, int] | None:
+    if path is None or not path.exists():
+        return None
+    stat = path.stat()
+    return str(path.resolve()), stat.st_size, stat.st_mtime_ns
+
+
+def _write(path: Path, found: MicrographPicks) -> None:
+    picks = found.picks
+    with path.open("wb") as file:
+        np.savez_compressed(
+            file,
+            yx_px=picks.yx_px,
+            score=picks.score,
+            diameter_px=picks.diameter_px,
+            in_junk=picks.in_junk,
+            junk_mask=found.junk_mask,
+            numbers=np.array([found.threshold, found.noise_level, found.diameter_A]),
+        )
+
+
+def _read(path: Path, name: str) -> MicrographPicks:
+    with np.load(path, allow_pickle=False) as data:
+        picks = PickTable.of_points(
+            name,
+            data["yx_px"],
+            score=data["score"],
+            diameter_px=data["diameter_px"],
+            in_junk=data["in_junk"],
+            source=Source.AUTO,
+        )
+        threshold, noise_level, diameter_A = data["numbers"].tolist()
+        mask = data["junk_mask"].astype(np.bool_)
+    return MicrographPicks(name, picks, mask, threshold, noise_level, diameter_A)
