@@ -334,6 +334,7 @@ from napari_cryoai.jobs.journal import Journal
 journal = Journal(sys.argv[1], compact_bytes=20_000)
 history = journal.recovered.history
 journal.follow(history)
+history.redo()  # the one before may have died between undo and redo
 while True:
     first = history.new_ids(5)
     rows = PickTable.of_points("a.mrc", np.full((5, 2), first / 3), first_id=first)

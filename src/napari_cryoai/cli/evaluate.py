@@ -33,19 +33,29 @@ def evaluate_group() -> None:
     type=click.FloatRange(min=0, min_open=True),
     help="Largest distance between a pick and the reference centre it stands for.",
 )
+@click.option(
+    "--all-micrographs",
+    is_flag=True,
+    help="Count micrographs that only one side names: all false, or all missed.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Report in JSON, for machines.")
 def evaluate_picks(
-    predicted: Path, reference: tuple[Path, ...], radius_px: float, as_json: bool
+    predicted: Path,
+    reference: tuple[Path, ...],
+    radius_px: float,
+    all_micrographs: bool,
+    as_json: bool,
 ) -> None:
     """Compare picks with REFERENCE picks (files or folders, any format).
 
-    Centres are matched one to one, as many as can be. Micrographs that the reference does not
-    name are left out.
+    Centres are matched one to one, as many as can be. Micrographs that only one side names are
+    left out, and listed, unless --all-micrographs is given.
     """
     with errors_told(as_json):
         picks = read_picks(predicted)
-        truth = _renamed(concatenate(read_picks(path) for path in reference), picks.names)
-        picks, left_out = _restrict(picks, truth)
+        truth = concatenate(reference_for(path, picks.names) for path in reference)
+        left_out = [] if all_micrographs else sorted({*picks.names} ^ {*truth.names})
+        picks, truth = (_without(table, left_out) for table in (picks, truth))
         comparison = compare(picks, truth, radius_px)
         if as_json:
             click.echo(json.dumps(as_dict(comparison, len(truth), left_out)))
@@ -67,27 +77,33 @@ def as_dict(comparison: Comparison, n_reference: int, left_out: list[str]) -> di
             name: dict(zip(("picks", "reference", "matched"), counts, strict=True))
             for name, counts in comparison.per_micrograph.items()
         },
-        "not_in_reference": left_out,
+        "left_out": left_out,
     }
 
 
-def _renamed(truth: PickTable, names: tuple[str, ...]) -> PickTable:
-    """The reference, its micrographs called as the picks call them."""
+def reference_for(path: Path, names: tuple[str, ...]) -> PickTable:
+    """Reference picks, their micrographs called as the picks call them.
+
+    Raises
+    ------
+    CryoAIError
+        If they are of other micrographs altogether.
+    """
+    truth = read_picks(path)
     matched = match_to_names(truth.names, names)
     if not set(matched.values()) & set(names):
         raise CryoAIError(
             f"picks and reference name different micrographs ('{names[0] if names else ''}' "
             f"and '{truth.names[0] if truth.names else ''}', for instance)",
+            path=path,
             remedy="Compare files that were made on the same micrographs",
         )
     renamed = [replace(truth.of(n), names=(matched[n],)) for n in truth.names]
     return concatenate(renamed)
 
 
-def _restrict(picks: PickTable, truth: PickTable) -> tuple[PickTable, list[str]]:
-    kept = [name for name in picks.names if name in truth.names]
-    left_out = [name for name in picks.names if name not in truth.names]
-    return concatenate(picks.of(name) for name in kept), left_out
+def _without(table: PickTable, left_out: list[str]) -> PickTable:
+    return concatenate(table.of(name) for name in table.names if name not in left_out)
 
 
 def _print(comparison: Comparison, n_reference: int, left_out: list[str]) -> None:
@@ -105,4 +121,4 @@ def _print(comparison: Comparison, n_reference: int, left_out: list[str]) -> Non
         highlight=False,
     )
     if left_out:
-        console.print(f"Not in the reference, left out: {', '.join(left_out)}", highlight=False)
+        console.print(f"Named by one side only, left out: {', '.join(left_out)}", highlight=False)

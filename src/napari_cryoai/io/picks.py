@@ -229,7 +229,7 @@ def _pick_files(folder: Path, name: str | None) -> list[Path]:
     """Files of one micrograph each in a folder; empty ones, of micrographs without picks, not."""
     formats = [format_named(name)] if name else [f for f in FORMATS if f.per_micrograph]
     suffixes = tuple(suffix for known in formats for suffix in known.suffixes)
-    suffixes += () if name else _STAR_OF_ONE
+    suffixes += () if name else (*_STAR_OF_ONE, ".csv")
     files = [f for f in sorted(folder.iterdir()) if f.name.lower().endswith(suffixes)]
     files = [f for f in files if f.is_file() and f.stat().st_size]
     if not files:

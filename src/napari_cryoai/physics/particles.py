@@ -151,7 +151,7 @@ def _in_unit_ball(count: int, rng: np.random.Generator) -> Floats:
 def _copies(unit: Floats, symmetry: str) -> Floats:
     """All copies of an asymmetric unit under a point group, as scipy names it."""
     # The stubs of scipy know "Cn" as a letter only.
-    group = Rotation.create_group(symmetry).as_matrix()  # type: ignore[arg-type]
+    group = Rotation.create_group(symmetry).as_matrix()
     copies: Floats = np.einsum("gij,aj->gai", group, unit).reshape(-1, 3)
     return copies
 

@@ -11,6 +11,8 @@ from scipy import fft, ndimage
 
 Image = NDArray[np.float32]
 
+TINY = float(np.finfo(np.float32).tiny)
+
 DIAMETER_PX = 22
 """What the particle's diameter measures after resampling; every later length is relative to it."""
 
@@ -99,7 +101,7 @@ def level(raw: Image) -> Image:
     """Take away what varies over more than a particle, and even out the contrast."""
     flat = raw - smooth(raw, DIAMETER_PX)
     spread = np.sqrt(smooth(flat * flat, 2 * DIAMETER_PX))
-    typical = max(float(np.median(spread)), np.finfo(np.float32).tiny)
+    typical = max(float(np.median(spread)), TINY)
     return np.clip(flat / np.maximum(spread, 0.3 * typical), -4, 4)
 
 
@@ -140,9 +142,9 @@ def whiten(image: Image) -> tuple[Image, NDArray[np.float64]]:
     gy, gx = (np.arange(n, dtype=np.float32) / (2 * n) for n in image.shape)
     frequency = np.hypot(gy[:, None], gx[None, :])
     shell = np.minimum((frequency * 128).astype(np.intp), 90)
-    power = np.bincount(shell.ravel(), (spectrum * spectrum).ravel(), 91)
-    power /= np.maximum(np.bincount(shell.ravel(), minlength=91), 1)
-    floor = max(float(power.max()) * 1e-9, np.finfo(np.float32).tiny)
+    total = np.bincount(shell.ravel(), (spectrum * spectrum).ravel(), 91)
+    power = total / np.maximum(np.bincount(shell.ravel(), minlength=91), 1)
+    floor = max(float(power.max()) * 1e-9, TINY)
     log_power = ndimage.gaussian_filter1d(np.log(np.maximum(power, floor)), 1)
     knots = (np.arange(91) + 0.5) / 128
     blur = np.exp(-2 * (np.pi * knots * BLUR_PX) ** 2)
@@ -150,6 +152,6 @@ def whiten(image: Image) -> tuple[Image, NDArray[np.float64]]:
     spectrum *= np.interp(frequency, knots, gain).astype(np.float32)
     spectrum[0, 0] = 0
     white = fft.idctn(spectrum, norm="ortho", overwrite_x=True)
-    scale = 1 / max(float(white.std()), np.finfo(np.float32).tiny)
+    scale = 1 / max(float(white.std()), TINY)
     transfer = np.interp(np.linspace(0, 0.5, 33), knots, gain * scale)
     return np.clip(white * np.float32(scale), -4, 4), transfer

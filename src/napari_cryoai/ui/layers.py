@@ -21,6 +21,7 @@ from napari_cryoai.ui.paint import JUNK, PAINTED, Canvas
 from napari_cryoai.ui.session import Session
 
 FALLBACK_DIAMETER_PX = 40.0
+_ROLES = ("image", "excluded", "points")
 _SOURCES = {int(source): source.name.lower() for source in Source}
 BORDER = 0.07
 """Width of a circle's line, as a fraction of its diameter."""
@@ -49,7 +50,24 @@ class PickLayers:
         self._rgba, self._size = np.empty((0, 4)), np.empty(0)
         self._canvas: Canvas | None = None
         self._syncing = False
+        self._announced: Points | None = None
         viewer.layers.events.removed.connect(self._on_removed)
+        self._adopt()
+
+    def _adopt(self) -> None:
+        """Take over what an earlier panel left in this viewer."""
+        for layer in self.viewer.layers:
+            role = layer.metadata.get("cryoai", {}).get("role")
+            if role in _ROLES:
+                setattr(self, role, layer)
+        if self.points is not None:
+            self.points.events.data.connect(self._on_points)
+
+    def let_go(self) -> None:
+        """Leave the layers to the user, as plain ones."""
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        if self.points is not None:
+            self.points.events.data.disconnect(self._on_points)
 
     # The micrograph -----------------------------------------------------------------------------
 
@@ -71,12 +89,14 @@ class PickLayers:
         else:
             self._swap(self.image, view, place, units)
         self.image.name = view.name
-        self.image.metadata["cryoai"] = {"micrograph": view.name, "path": str(micrograph.path)}
         self._make_overlays(pixel, units)
+        self._tag(view.name, str(micrograph.path))
         self.sync()
         self.sync_excluded()
         if is_new:
             self.viewer.reset_view(margin=0.02)
+        if self._announced is not self.points:
+            self._announced = self.points
             self.rebuilt.emit()
 
     def _swap(
@@ -135,6 +155,13 @@ class PickLayers:
         points.antialiasing = 1
         points.face_color_mode = points.border_color_mode = "direct"
         return points
+
+    def _tag(self, name: str, path: str) -> None:
+        """Say in the layers what they show: for writers, and for a panel to come."""
+        for role in _ROLES:
+            layer = getattr(self, role)
+            if layer is not None:
+                layer.metadata["cryoai"] = {"role": role, "micrograph": name, "path": path}
 
     def _add(self, layer: Layer) -> Any:
         layer.locked = LayerLock.DELETION

@@ -41,7 +41,7 @@ from napari_cryoai.ui.parts import Banners, Section, button
 from napari_cryoai.ui.pick_panel import PickPanel
 from napari_cryoai.ui.pick_run import words_for
 from napari_cryoai.ui.sample_data import sample_folder
-from napari_cryoai.ui.session import session_of, set_panel
+from napari_cryoai.ui.session import Session, session_of, set_panel
 from napari_cryoai.ui.tool_bar import ToolBar
 from napari_cryoai.ui.tools import Tools
 
@@ -53,7 +53,7 @@ class PickParticles(QWidget):
         super().__init__(parent)
         self.viewer = napari_viewer
         self.session = session_of(napari_viewer)
-        self.background = Background(self)
+        self.background = Background()
         self.layers = PickLayers(self.viewer, self.session)
         self.navigator = Navigator(self.session, self.layers, self.background)
         self.tools = Tools(self.layers)
@@ -68,6 +68,9 @@ class PickParticles(QWidget):
         self.setMinimumWidth(330)
         self._refresh_all()
         set_panel(self.viewer, self)
+        self.destroyed.connect(partial(_let_go, self.session, self.background))
+        if self.session.micrographs:  # the panel was closed and is opened again
+            self.open([m.path for m in self.session.micrographs.values()])
 
     # What others may ask ------------------------------------------------------------------------
 
@@ -353,9 +356,16 @@ class PickParticles(QWidget):
         self.pick.run.cancel()
         self.background.close()
         self.bindings.clear()
-        self.session.keep(None)
+        self.layers.let_go()
+        _let_go(self.session, self.background)
         set_panel(self.viewer, None)
 
     def closeEvent(self, event: Any) -> None:
         self.shut_down()
         super().closeEvent(event)
+
+
+def _let_go(session: Session, background: Background, *_: object) -> None:
+    """Stop the threads and close the journal, even if the window went without a word."""
+    background.close()
+    session.keep(None)

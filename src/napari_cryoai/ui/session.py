@@ -264,7 +264,7 @@ _SESSIONS: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
 
 def session_of(viewer: Any) -> Session:
     """The session of a viewer, which it keeps for as long as it lives."""
-    return _SESSIONS.setdefault(viewer, Session())
+    return _SESSIONS.setdefault(_bare(viewer), Session())
 
 
 _PANELS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
@@ -272,16 +272,21 @@ _PANELS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 def panel_of(viewer: Any) -> Any | None:
     """The panel that works on a viewer, if there is one."""
-    reference = _PANELS.get(viewer)
+    reference = _PANELS.get(_bare(viewer))
     return reference() if reference is not None else None
 
 
 def set_panel(viewer: Any, panel: Any | None) -> None:
     """Let commands and readers find the panel of a viewer; None when it goes."""
     if panel is None:
-        _PANELS.pop(viewer, None)
+        _PANELS.pop(_bare(viewer), None)
     else:
-        _PANELS[viewer] = weakref.ref(panel)
+        _PANELS[_bare(viewer)] = weakref.ref(panel)
+
+
+def _bare(viewer: Any) -> Any:
+    """The viewer itself: napari hands plugins a proxy, a new one each time."""
+    return getattr(viewer, "__wrapped__", viewer)
 
 
 def _count(verb: str, n: int) -> str:

@@ -1,0 +1,106 @@
+"""`cryoai demo`: the main job from end to end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from napari_cryoai.cli.evaluate import reference_for
+from napari_cryoai.cli.options import PATH, errors_told
+from napari_cryoai.cli.pick import open_set, run_pick
+from napari_cryoai.core.micrograph import Micrograph
+from napari_cryoai.core.picks import PickTable, concatenate
+from napari_cryoai.picking.evaluate import Comparison, compare
+from napari_cryoai.picking.output import ALL, kept_picks
+from napari_cryoai.picking.pick import PickParams
+from napari_cryoai.picking.picture import write_picture
+
+MATCH_RADIUS = 1 / 3
+"""Of the diameter: how far a pick may lie from the true centre."""
+
+
+@click.command("demo")
+@click.option("--input", "inputs", multiple=True, type=PATH, help="Micrographs of your own.")
+@click.argument("more", nargs=-1, type=PATH, metavar="[MICROGRAPH...]")
+@click.option("--output", type=PATH, default=Path("cryoai-demo"), show_default=True)
+@click.option("--pixel-size-A", "pixel_size_A", type=float, help="Of your micrographs. [A]")
+@click.option("--diameter-A", "diameter_A", type=float, help="Estimated if not given. [A]")
+@click.option("--reference", type=PATH, help="Picks to compare with (file or folder).")
+@click.option("--seed", default=3, show_default=True, help="Of the simulated micrographs.")
+@click.option("--window/--no-window", default=None, help="Open napari; if there is a display.")
+def demo_command(
+    inputs: tuple[Path, ...],
+    more: tuple[Path, ...],
+    output: Path,
+    pixel_size_A: float | None,
+    diameter_A: float | None,
+    reference: Path | None,
+    seed: int,
+    window: bool | None,
+) -> None:
+    """Pick particles on micrographs, evaluate, draw, export, and look at it in napari.
+
+    Without micrographs a small set is simulated, and the picks are compared with the truth.
+    """
+    with errors_told():
+        paths = [*inputs, *more]
+        if not paths:
+            paths, reference = _simulate(output, seed)
+        micrographs, problems = open_set(paths, pixel_size_A)
+        result = run_pick(PickParams(diameter_A=diameter_A), micrographs, output, problems)
+        picks = kept_picks(result, micrographs)
+        names = tuple(m.name for m in micrographs)
+        truth = _of_these(reference_for(reference, names), names) if reference else None
+        comparison = _compare(picks, truth, micrographs, result.diameter_A)
+        for micrograph in micrographs:
+            name = f"{Path(micrograph.name).stem}_picks.png"
+            write_picture(output / name, micrograph, picks, result.diameter_A, truth, comparison)
+        click.echo(_summary(picks, result.diameter_A, comparison))
+        click.echo(f"Picks, pictures and record: {output.resolve()}")
+        if _has_display() if window is None else window:
+            _look([m.path for m in micrographs], pixel_size_A, output / ALL, result.threshold)
+
+
+def _simulate(output: Path, seed: int) -> tuple[list[Path], Path]:
+    from napari_cryoai.physics.demo import write_demo_set
+
+    click.echo("Simulating five micrographs ...")
+    return write_demo_set(output / "micrographs", seed)
+
+
+def _of_these(picks: PickTable, names: tuple[str, ...]) -> PickTable:
+    return concatenate(picks.of(name) for name in names)
+
+
+def _compare(
+    picks: PickTable, truth: PickTable | None, micrographs: list[Micrograph], diameter_A: float
+) -> Comparison | None:
+    if truth is None:
+        return None
+    radius_px = MATCH_RADIUS * diameter_A / micrographs[0].require_pixel_size()
+    return compare(picks, truth, radius_px)
+
+
+def _summary(picks: PickTable, diameter_A: float, comparison: Comparison | None) -> str:
+    text = f"{len(picks)} particles of {diameter_A:.0f} A"
+    if comparison is None:
+        return text
+    return (
+        f"{text}: precision {comparison.precision:.2f}, recall {comparison.recall:.2f}, "
+        f"F1 {comparison.f1:.2f} against the reference"
+    )
+
+
+def _has_display() -> bool:
+    if sys.platform != "linux":
+        return not os.environ.get("CI")
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _look(paths: list[Path], pixel_size_A: float | None, picks: Path, threshold: float) -> None:
+    from napari_cryoai.ui.launch import show
+
+    show(paths, pixel_size_A, picks, threshold)

@@ -1,0 +1,114 @@
+"""A small set of micrographs on disk, and a panel that works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari_cryoai.core.picks import PickTable, Source
+from napari_cryoai.io.mrc import write_mrc
+from napari_cryoai.ui import settings
+
+PIXEL_A = 2.0
+SIDE = 256
+DIAMETER_A = 48.0
+COUNT = 16
+
+
+def positions(seed: int) -> np.ndarray:
+    """A jittered grid of particle centres, `(16, 2)` pixels."""
+    rng = np.random.default_rng(seed)
+    grid = np.stack(np.meshgrid(*[np.arange(4) * 60 + 38] * 2, indexing="ij"), -1).reshape(-1, 2)
+    return grid + rng.uniform(-6, 6, grid.shape)
+
+
+def image(seed: int) -> np.ndarray:
+    """A micrograph with dark discs at `positions(seed)`."""
+    rng = np.random.default_rng(seed + 100)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    pixels = rng.normal(10, 0.6, (SIDE, SIDE))
+    for cy, cx in positions(seed):
+        pixels -= 1.5 * (np.hypot(y - cy, x - cx) < DIAMETER_A / PIXEL_A / 2)
+    return pixels.astype(np.float32)
+
+
+def table(name: str, seed: int, **columns: Any) -> PickTable:
+    """What a picker finds there: the particles score 0.5 to 0.9, four false peaks 0.1."""
+    false = np.array([[8.0, 8.0], [8.0, 246.0], [246.0, 8.0], [246.0, 246.0]])
+    score = np.concatenate([np.linspace(0.5, 0.9, COUNT), np.full(4, 0.1)])
+    return PickTable.of_points(
+        name,
+        np.concatenate([positions(seed), false]),
+        score=score,
+        diameter_px=DIAMETER_A / PIXEL_A,
+        source=Source.AUTO,
+        **columns,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three micrographs that tell their pixel size."""
+    where = tmp_path / "micrographs"
+    where.mkdir()
+    for i in range(3):
+        write_mrc(where / f"mic{i}.mrc", image(i), pixel_size_A=PIXEL_A)
+    return where
+
+
+@pytest.fixture(autouse=True)
+def autosave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Journals go where the test can see them."""
+    monkeypatch.setattr(settings, "autosave_folder", lambda: tmp_path / "autosave")
+    return tmp_path / "autosave"
+
+
+@pytest.fixture
+def wait(qtbot: Any) -> Callable[[Callable[[], Any]], None]:
+    """Let the window live until something is true."""
+
+    def until(condition: Callable[[], Any]) -> None:
+        qtbot.waitUntil(lambda: bool(condition()), timeout=20_000)
+
+    return until
+
+
+@pytest.fixture
+def make_panel(make_napari_viewer_proxy: Any, wait: Any) -> Iterator[Callable[..., Any]]:
+    """Panels, each in a viewer of its own, with micrographs open if a folder is given."""
+    from napari_cryoai.ui.picking import PickParticles
+
+    made = []
+
+    def make(folder: Path | None = None) -> Any:
+        panel = PickParticles(make_napari_viewer_proxy())
+        made.append(panel)
+        if folder is not None:
+            panel.open([folder])
+            wait(lambda: panel.layers.points is not None)
+        return panel
+
+    yield make
+    for panel in made:
+        panel.shut_down()
+        panel.close()
+
+
+@pytest.fixture
+def panel(make_panel: Any, folder: Path) -> Any:
+    """A panel with three micrographs, on which a picker has found particles."""
+    from napari_cryoai.core import edits
+    from napari_cryoai.core.picks import concatenate
+
+    panel = make_panel(folder)
+    session = panel.session
+    session.set_diameter(DIAMETER_A)
+    found = concatenate(table(f"mic{i}.mrc", i) for i in range(3))
+    session.picked |= set(session.micrographs)
+    session.do(edits.AddPicks(found.renumbered(session.history.new_ids(len(found)))), "Pick")
+    session.preview_filters(threshold=0.3)
+    session.commit_filters()
+    return panel
