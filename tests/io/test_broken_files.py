@@ -8,8 +8,10 @@ import io
 import json
 import pickle
 import struct
+import tempfile
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,13 +25,11 @@ from napari_cryoai.io.mrc import write_mrc
 from napari_cryoai.io.picks import read_picks
 
 NOISE = np.random.default_rng(0).integers(0, 255, (64, 80), np.uint8)
+PIXELS = NOISE.astype(np.float32)
 
 
-def mrc(array=NOISE.astype(np.float32), **header: int | float | bytes) -> bytes:
+def mrc(array=PIXELS, **header: int | float | bytes) -> bytes:
     """An MRC file with single words of its header overwritten, by their number."""
-    import tempfile
-    from pathlib import Path
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.mrc"
         write_mrc(path, array, 1.5)
@@ -84,7 +84,8 @@ def tiff_of_size(width: int, height: int, **options) -> bytes:
 
 
 def star(rows: str, labels: str = "MicrographName CoordinateX CoordinateY") -> bytes:
-    return f"data_\nloop_\n{''.join(f'_rln{x}\n' for x in labels.split())}{rows}\n".encode()
+    titles = "".join(f"_rln{label}\n" for label in labels.split())
+    return f"data_\nloop_\n{titles}{rows}\n".encode()
 
 
 def listed(name: str) -> bytes:
@@ -93,7 +94,7 @@ def listed(name: str) -> bytes:
 
 
 def cbox(row: str) -> bytes:
-    labels = "".join(f"_{x}\n" for x in "CoordinateX CoordinateY Width Height".split())
+    labels = "_CoordinateX\n_CoordinateY\n_Width\n_Height\n"
     return f"data_cryolo\nloop_\n{labels}{row}\n".encode()
 
 
@@ -301,7 +302,7 @@ BROKEN: dict[str, tuple[str, bytes]] = {
 
 def read(path):
     name = path.name.lower()
-    if name.endswith(SUFFIXES) or name.endswith(".eer"):
+    if name.endswith((*SUFFIXES, ".eer")):
         return open_micrograph(path).read()
     return read_picks(path)
 

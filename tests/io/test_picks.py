@@ -150,3 +150,9 @@ def test_a_failed_export_leaves_the_old_file(tmp_path):
         write_picks(replace(picks, diameter_px=picks.diameter_px * np.nan), tmp_path / "a.box")
     assert (tmp_path / "a.box").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_place_that_cannot_be_written_to_is_an_error_for_the_user(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(CryoAIError, match="cannot be written"):
+        write_picks(PickTable.of_points("a", [[5, 5]]), tmp_path / "file" / "a.star")

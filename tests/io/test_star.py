@@ -57,6 +57,12 @@ def test_comments_and_blank_lines_are_skipped(tmp_path):
     assert read(tmp_path, text) == {"x": {"a": ("1", "2")}}
 
 
+@pytest.mark.parametrize("path", ["data_1/a.mrc", "loop_2/a.mrc", "data_"])
+def test_folders_named_like_keywords_are_values(tmp_path, path):
+    table = read(tmp_path, f"data_x\nloop_\n_a\n_b\n{path} 1\n{path} 2\n")["x"]
+    assert table["a"] == (path, path)
+
+
 def test_a_loop_without_rows_keeps_its_columns(tmp_path):
     text = "data_a\nloop_\n_x #1\n_y #2\n\ndata_b\nloop_\n_z #1\n7\n"
     assert read(tmp_path, text) == {"a": {"x": (), "y": ()}, "b": {"z": ("7",)}}

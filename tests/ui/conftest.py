@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+
 from napari_cryoai.core.picks import PickTable, Source
 from napari_cryoai.io.mrc import write_mrc
 from napari_cryoai.ui import settings
@@ -46,6 +48,19 @@ def table(name: str, seed: int, **columns: Any) -> PickTable:
         diameter_px=DIAMETER_A / PIXEL_A,
         source=Source.AUTO,
         **columns,
+    )
+
+
+@pytest.fixture
+def sim() -> SimpleNamespace:
+    """What there is to find."""
+    return SimpleNamespace(
+        count=COUNT,
+        diameter_A=DIAMETER_A,
+        pixel_A=PIXEL_A,
+        positions=positions,
+        image=image,
+        table=table,
     )
 
 

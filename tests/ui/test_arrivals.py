@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from napari_cryoai.core.picks import PickTable, Source, State, concatenate
 from napari_cryoai.ui.arrivals import replacing_micrographs, respecting, users_own
 

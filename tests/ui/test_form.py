@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from pydantic import Field
+
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.jobs.params import Params
 from napari_cryoai.picking.pick import PickParams
 from napari_cryoai.ui.form import ParamsForm, as_command_line, build
-from pydantic import Field
 
 pytestmark = pytest.mark.qt
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.ui.images import View, ViewCache, bin_mean, filtered_copy, make_view
 

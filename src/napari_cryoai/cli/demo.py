@@ -14,8 +14,8 @@ from napari_cryoai.cli.pick import open_set, run_pick
 from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.picks import PickTable, concatenate
 from napari_cryoai.picking.evaluate import Comparison, compare
-from napari_cryoai.picking.output import ALL, kept_picks
-from napari_cryoai.picking.pick import PickParams
+from napari_cryoai.picking.output import kept_picks
+from napari_cryoai.picking.pick import PickParams, PickResult
 from napari_cryoai.picking.picture import write_picture
 
 MATCH_RADIUS = 1 / 3
@@ -61,7 +61,7 @@ def demo_command(
         click.echo(_summary(picks, result.diameter_A, comparison))
         click.echo(f"Picks, pictures and record: {output.resolve()}")
         if _has_display() if window is None else window:
-            _look([m.path for m in micrographs], pixel_size_A, output / ALL, result.threshold)
+            _look([m.path for m in micrographs], pixel_size_A, result)
 
 
 def _simulate(output: Path, seed: int) -> tuple[list[Path], Path]:
@@ -100,7 +100,7 @@ def _has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _look(paths: list[Path], pixel_size_A: float | None, picks: Path, threshold: float) -> None:
+def _look(paths: list[Path], pixel_size_A: float | None, result: PickResult) -> None:
     from napari_cryoai.ui.launch import show
 
-    show(paths, pixel_size_A, picks, threshold)
+    show(paths, pixel_size_A, result)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.guards import believable_pixel_size, check_readable, check_size
@@ -35,6 +36,7 @@ _BROKEN = (
     ZeroDivisionError,
     struct.error,
     zlib.error,
+    Image.DecompressionBombError,
 )
 """What tifffile and Pillow raise on files that are cut off, damaged or of another kind."""
 
@@ -124,16 +126,12 @@ def _broken(path: Path, reason: object) -> CryoAIError:
 
 
 def _plain_header(path: Path) -> ImageHeader:
-    from PIL import Image
-
     with Image.open(path, formats=("PNG", "JPEG")) as image:
         nx, ny = image.size
         return ImageHeader((1, ny, nx), None)
 
 
 def _read_plain(path: Path, page: int, formats: tuple[str, ...] = ("PNG", "JPEG")) -> NDArray[Any]:
-    from PIL import Image
-
     with Image.open(path, formats=formats) as image:
         image.seek(page)
         keeps = image.mode == "L" or image.mode.startswith(("I", "F"))

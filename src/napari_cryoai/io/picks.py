@@ -157,7 +157,17 @@ def write_picks(
     """
     path = Path(path)
     chosen = format_named(format) if format else _by_suffix(path)
-    output = Output(micrographs, box_size_px, full)
+    try:
+        return _write(table, path, chosen, Output(micrographs, box_size_px, full))
+    except OSError as error:
+        raise CryoAIError(
+            f"cannot be written ({error.strerror or error})",
+            path=path,
+            remedy="Choose another folder, or make room and ask for the right to write there",
+        ) from None
+
+
+def _write(table: PickTable, path: Path, chosen: PickFormat, output: Output) -> list[Path]:
     if not chosen.per_micrograph:
         return chosen.write(table, path, output)
     with_rows = tuple(name for name, count in table.counts().items() if count)

@@ -113,7 +113,7 @@ class _Parser:
             return self._pairs()
         self.at += 1
         labels = self._labels()
-        rows = list(self._rows(len(labels)))
+        rows = self._plain_rows(len(labels)) or list(self._rows(len(labels)))
         if self._is("loop_"):
             raise self._error("a second 'loop_' in one table")
         if not rows:
@@ -133,6 +133,19 @@ class _Parser:
             raise self._error("no column names (like _rlnCoordinateX) follow 'loop_'")
         return labels
 
+    def _plain_rows(self, width: int) -> list[list[str]]:
+        """The rows of a loop without quotes and comments, quickly; none if anything is unusual."""
+        last = len(self.lines)
+        end = next((i for i in range(self.at, last) if _ends_table(self.lines[i])), last)
+        text = "\n".join(self.lines[self.at : end])
+        if any(mark in text for mark in "'\"#"):
+            return []
+        rows = [row for line in self.lines[self.at : end] if (row := line.split())]
+        if any(len(row) != width for row in rows):
+            return []
+        self.at = end
+        return rows
+
     def _rows(self, width: int) -> Iterator[Sequence[str]]:
         """The rows of a loop; blank lines between them are skipped, as RELION 5 does."""
         while self.at < len(self.lines):
@@ -141,7 +154,7 @@ class _Parser:
             if not row or row[0].startswith("#"):
                 self.at += 1
                 continue
-            if len(row) == 1 and (row[0].startswith("data_") or row[0] == "loop_"):
+            if _ends_table(line):
                 return
             if "'" in line or '"' in line or " #" in line or "\t#" in line:
                 row = _VALUES.findall(_without_comment(line))
@@ -182,6 +195,12 @@ class _Parser:
             remedy="Check that it is a STAR file and whole; write it again with the program "
             "that made it",
         )
+
+
+def _ends_table(line: str) -> bool:
+    """Whether a line begins something new; a path like `data_1/a.mrc` in a row does not."""
+    line = line.strip()
+    return line == "loop_" or (line.startswith("data_") and len(line.split()) == 1)
 
 
 def _without_comment(line: str) -> str:

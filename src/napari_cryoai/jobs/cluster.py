@@ -34,7 +34,8 @@ def local_cluster(workers: int) -> Iterator[Client]:
         host="127.0.0.1",
         dashboard_address="127.0.0.1:0",
         silence_logs=logging.CRITICAL,
-        # An item that killed its worker is tried again by us, alone in its worker.
+        preload="napari_cryoai.jobs.worker",
+        # An item that killed its worker is tried again by us, with no other beside it.
         scheduler_kwargs={"allowed_failures": 0, "dashboard": False},
     )
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Workers = int | Literal["auto"]
+Ends = TypeVar("Ends")
+Outcomes = Generator[tuple[int, Result | CryoAIError] | None, None, Ends]
+"""Index and result of an item, or None where the time has come for a sign of life."""
 
 _SMALL_SET = 8
 _TICK_S = 0.2
@@ -85,7 +89,7 @@ def map_ticking(
     *,
     workers: Workers = 1,
     scheduler: str | None = None,
-) -> Generator[tuple[int, Result | CryoAIError] | None, None, None]:
+) -> Outcomes[Result, None]:
     """`map_items` that also yields None five times a second while it waits for other processes.
 
     For jobs that a window must be able to cancel between two results.
@@ -110,16 +114,28 @@ def _map_remote(
     guarded: Callable[[Item], Result | CryoAIError],
     items: Sequence[Item],
     window: int,
-) -> Generator[tuple[int, Result | CryoAIError] | None, None, None]:
-    """Keep `window` items submitted; no more, so that a dying worker takes only its own along."""
+) -> Outcomes[Result, None]:
+    # Whose worker died may have had a greedy neighbour: it has a second try, all alone.
+    suspects = yield from _submit(client, guarded, items, range(len(items)), window)
+    for index in (yield from _submit(client, guarded, items, suspects, 1)):
+        yield index, _worker_died()
+
+
+def _submit(
+    client: Client,
+    guarded: Callable[[Item], Result | CryoAIError],
+    items: Sequence[Item],
+    indices: Iterable[int],
+    window: int,
+) -> Outcomes[Result, list[int]]:
+    """Keep `window` items under way; return those whose worker died."""
     finished: SimpleQueue[Any] = SimpleQueue()
     running: dict[Any, int] = {}
-    waiting, attempts = list(reversed(range(len(items)))), [0] * len(items)
+    waiting, died = deque(indices), []
     try:
         while waiting or running:
             while waiting and len(running) < window:
-                index = waiting.pop()
-                attempts[index] += 1
+                index = waiting.popleft()
                 future = client.submit(guarded, items[index], pure=False)
                 running[future] = index
                 future.add_done_callback(finished.put)
@@ -129,27 +145,30 @@ def _map_remote(
                 _check_alive(client)
                 yield None
                 continue
-            index = running.pop(future)
-            outcome = _outcome(client, future)
-            if outcome is None and attempts[index] < 2:
-                waiting.append(index)
+            index, outcome = running.pop(future), _outcome(client, future)
+            if outcome is None:
+                died.append(index)
             else:
-                yield index, _worker_died() if outcome is None else outcome[0]
+                yield index, outcome[0]
     finally:
         client.cancel(list(running))
+    return died
 
 
 def _outcome(client: Client, future: Any) -> tuple[Any] | None:
     """What the item came to; None if the worker died of it."""
     from distributed import KilledWorker
 
-    if future.status == "finished":
-        return (future.result(),)
-    if future.status == "error":
-        error = future.exception()
-        if isinstance(error, KilledWorker):
-            return None
-        # The function guards itself: what fails here is sending it or its result.
+    try:
+        if future.status == "finished":
+            return (future.result(),)
+        if future.status == "error":
+            # The function guards itself: what fails is a worker, or sending things to it.
+            raise future.exception()
+    except KilledWorker:
+        return None
+    except Exception as error:
+        logger.exception("an item could not be sent to a worker, or its result back")
         return (_unexpected(error),)
     raise _scheduler_gone(client)
 

@@ -165,7 +165,9 @@ class _BarReporter:
             self.fail(progress.problem)
 
     def fail(self, error: CryoAIError) -> None:
-        self._bar.console.print(f"[red]Error:[/] {escape(str(error))}", soft_wrap=True)
+        self._bar.console.print(
+            f"[red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True
+        )
 
 
 def _print(console: Console, text: str) -> None:
