@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 from napari_cryoai.core.picks import PickTable, Source
 from napari_cryoai.io.mrc import write_mrc
@@ -23,16 +24,17 @@ COUNT = 16
 def positions(seed: int) -> np.ndarray:
     """A jittered grid of particle centres, `(16, 2)` pixels."""
     rng = np.random.default_rng(seed)
-    grid = np.stack(np.meshgrid(*[np.arange(4) * 60 + 38] * 2, indexing="ij"), -1).reshape(-1, 2)
+    y, x = np.arange(4) * 60 + 30, np.arange(4) * 60 + 38
+    grid = np.stack(np.meshgrid(y, x, indexing="ij"), -1).reshape(-1, 2)
     return grid + rng.uniform(-6, 6, grid.shape)
 
 
-def image(seed: int) -> np.ndarray:
-    """A micrograph with dark discs at `positions(seed)`."""
+def image(seed: int, centres: np.ndarray | None = None, side: int = SIDE) -> np.ndarray:
+    """A micrograph with dark discs, by default at `positions(seed)`."""
     rng = np.random.default_rng(seed + 100)
-    y, x = np.mgrid[:SIDE, :SIDE]
-    pixels = rng.normal(10, 0.6, (SIDE, SIDE))
-    for cy, cx in positions(seed):
+    y, x = np.mgrid[:side, :side]
+    pixels = rng.normal(10, 0.6, (side, side))
+    for cy, cx in positions(seed) if centres is None else centres:
         pixels -= 1.5 * (np.hypot(y - cy, x - cx) < DIAMETER_A / PIXEL_A / 2)
     return pixels.astype(np.float32)
 
@@ -53,7 +55,7 @@ def table(name: str, seed: int, **columns: Any) -> PickTable:
 
 @pytest.fixture
 def sim() -> SimpleNamespace:
-    """What there is to find."""
+    """What there is to find, and how to make it."""
     return SimpleNamespace(
         count=COUNT,
         diameter_A=DIAMETER_A,
@@ -92,14 +94,18 @@ def wait(qtbot: Any) -> Callable[[Callable[[], Any]], None]:
 
 
 @pytest.fixture
-def make_panel(make_napari_viewer_proxy: Any, wait: Any) -> Iterator[Callable[..., Any]]:
-    """Panels, each in a viewer of its own, with micrographs open if a folder is given."""
+def make_panel(qtbot: Any, wait: Any) -> Iterator[Callable[..., Any]]:
+    """Panels, each on a viewer of its own, with micrographs open if a folder is given.
+
+    The viewers have no window and draw nothing, which saves a second each; `test_window.py` has
+    some that do.
+    """
     from napari_cryoai.ui.picking import PickParticles
 
     made = []
 
     def make(folder: Path | None = None) -> Any:
-        panel = PickParticles(make_napari_viewer_proxy())
+        panel = PickParticles(ViewerModel())
         made.append(panel)
         if folder is not None:
             panel.open([folder])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 
 def thin(
@@ -33,6 +32,8 @@ def thin(
     alive = np.ones(n, np.bool_)
     if n < 2 or distance <= 0:
         return alive
+    from scipy.spatial import cKDTree  # slow to import: only who has something to thin pays
+
     pairs = cKDTree(yx).query_pairs(np.nextafter(distance, 0), output_type="ndarray")
     rank = np.empty(n, np.intp)
     rank[np.lexsort((np.arange(n), -np.where(np.isnan(score), np.inf, score)))] = np.arange(n)

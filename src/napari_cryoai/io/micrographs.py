@@ -181,13 +181,11 @@ def _header(path: Path) -> tuple[tuple[int, int, int], float | None]:
             remedy=f"Micrographs end in {', '.join(SUFFIXES)}",
         )
     header = mrc.read_header(path)
-    if header.is_volume:
+    if header.is_volume and ".mrcs" not in name:
         raise CryoAIError(
             f"is a 3D map ({' x '.join(map(str, header.shape))} voxels), not a micrograph",
             path=path,
-            remedy="Open it as a map, or give a stack the ending .mrcs"
-            if path.suffix != ".mrcs"
-            else "Open it as a map",
+            remedy="Open it as a map, or give a stack the ending .mrcs",
         )
     return header.shape, header.pixel_size_A
 

@@ -6,7 +6,7 @@ Documented in `docs/formats/relion.md`.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,23 +29,20 @@ from napari_cryoai.io.columns import (
     scores,
 )
 from napari_cryoai.io.names import assign, name_of_file
+from napari_cryoai.io.relion_shifts import GROUP, SHIFTS_A, SHIFTS_PX, Shifts
 from napari_cryoai.io.star import quoted, read_star, table_length, unquoted, write_star
 
 NAME, X, Y = "rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY"
-FOM, GROUP = "rlnAutopickFigureOfMerit", "rlnOpticsGroup"
+FOM = "rlnAutopickFigureOfMerit"
 SOURCE, STATE, JUNK, DIAMETER = (
     "cryoaiSource",
     "cryoaiState",
     "cryoaiInJunk",
     "cryoaiDiameter",
 )
-OWN = (NAME, X, Y, FOM, GROUP)
 FULL = (SOURCE, STATE, JUNK, DIAMETER)
 CENTRE = "relion:centre"
 """Where a pick was when it was read, if its file shifts it from the coordinate it names."""
-
-_SHIFTS_A = ("rlnOriginXAngst", "rlnOriginYAngst")
-_SHIFTS_PX = ("rlnOriginX", "rlnOriginY")
 
 
 def read(path: Path, micrographs: Sequence[Micrograph]) -> PickTable:
@@ -75,7 +72,7 @@ def of_blocks(
         picks = assign(picks, [unquoted(token) for token in table[NAME]], micrographs, path)
     else:
         picks = replace(picks, names=(name_of_file(path, micrographs),))
-    shifts = _Shifts.of(table, blocks.get("optics", {}), path)
+    shifts = Shifts.of(table, blocks.get("optics", {}), path)
     yx = stored - shifts.in_pixels(_pixel_sizes(picks, micrographs))
     if np.array_equal(yx, stored):
         return picks
@@ -128,65 +125,6 @@ def particle_block(blocks: Mapping[str, StarTable], path: Path) -> str:
         path=path,
         remedy="Choose the STAR file of picks or particles, not the one of micrographs or models",
     )
-
-
-@dataclass(frozen=True)
-class _Shifts:
-    """Origin offsets that a refinement found, to be subtracted from the coordinates.
-
-    RELION 3.1 and later gives them in Angstrom; RELION 3.0 in pixels of the particle images.
-    """
-
-    yx: Floats
-    image_A: Floats | None
-    micrograph_A: Floats | None
-    path: Path
-
-    @classmethod
-    def of(cls, table: StarTable, optics: StarTable, path: Path) -> _Shifts:
-        labels = _SHIFTS_A if _SHIFTS_A[0] in table else _SHIFTS_PX
-        n = table_length(table)
-        if not all(label in table for label in labels):
-            return cls(np.zeros((n, 2)), None, None, path)
-        x, y = (numbers(table[label], label, path) for label in labels)
-        micrograph_A = _from_optics(table, optics, "rlnMicrographPixelSize", path)
-        if micrograph_A is None:
-            micrograph_A = _from_optics(table, optics, "rlnMicrographOriginalPixelSize", path)
-        image_A = np.ones(n) if labels is _SHIFTS_A else _detector_A(table, path)
-        return cls(np.stack([y, x], -1), image_A, micrograph_A, path)
-
-    def in_pixels(self, micrograph_A: Floats) -> Floats:
-        """`(n, 2)` shifts in pixels of the micrographs, whose pixel size is NaN if not known."""
-        if not self.yx.any():
-            return np.zeros_like(self.yx)
-        if self.micrograph_A is not None:
-            micrograph_A = np.where(np.isnan(micrograph_A), self.micrograph_A, micrograph_A)
-        if self.image_A is None or not (micrograph_A > 0).all():
-            raise CryoAIError(
-                "shifts its particles by Angstroms (rlnOrigin...), and the pixel size of the "
-                "micrographs is not known",
-                path=self.path,
-                remedy="Open the micrographs first, with their pixel size (--pixel-size-A)",
-            )
-        return self.yx * (self.image_A / micrograph_A)[:, None]
-
-
-def _detector_A(table: StarTable, path: Path) -> Floats | None:
-    """Pixel size of the particle images in a RELION 3.0 file."""
-    labels = ("rlnDetectorPixelSize", "rlnMagnification")
-    if not all(label in table for label in labels):
-        return None
-    detector_um, magnification = (numbers(table[label], label, path) for label in labels)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return detector_um / magnification * 1e4
-
-
-def _from_optics(table: StarTable, optics: StarTable, label: str, path: Path) -> Floats | None:
-    """A value of each particle's optics group; NaN for groups that the file does not describe."""
-    if label not in optics or GROUP not in optics or GROUP not in table:
-        return None
-    values = dict(zip(optics[GROUP], numbers(optics[label], label, path).tolist(), strict=True))
-    return np.array([values.get(group, np.nan) for group in table[GROUP]])
 
 
 def _diameters(table: StarTable, path: Path) -> Floats | float:
@@ -262,7 +200,7 @@ def _position_columns(picks: PickTable) -> dict[str, Sequence[str]]:
         Y: kept_tokens(same, y, decimals(picks.yx_px[:, 0])),
         FOM: score_tokens(picks.score, picks.extra.get(FOM)),
     }
-    for label in (*_SHIFTS_A, *_SHIFTS_PX) if CENTRE in picks.extra else ():
+    for label in (*SHIFTS_A, *SHIFTS_PX) if CENTRE in picks.extra else ():
         if label in picks.extra:
             columns[label] = kept_tokens(same, picks.extra[label], ["0.000000"] * n)
     return columns

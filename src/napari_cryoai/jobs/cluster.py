@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from napari_cryoai.core.errors import CryoAIError
 if TYPE_CHECKING:
     from distributed import Client
 
-# `distributed` takes a third of a second to import: only who uses it pays.
+# `distributed` takes a third of a second to import, `asyncio` a part of it: who uses them pays.
 
 _CONNECT_S = 10
 _GRACE_S = 0.2
@@ -71,5 +70,7 @@ def connected(scheduler: str) -> Iterator[Client]:
 
 
 async def _stop_workers(cluster: Any) -> None:
+    import asyncio
+
     nannies = cluster.workers.values()
     await asyncio.gather(*(nanny.close(timeout=_GRACE_S) for nanny in nannies))

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.filters import threshold_otsu
 
 from napari_cryoai.picking.preprocess import DIAMETER_PX, Prepared, bin_mean, smooth
+from napari_cryoai.picking.threshold import otsu
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -85,7 +85,7 @@ def carbon(raw: Image) -> Mask:
 
 def _odd_region(feature: Image) -> Mask:
     """The smaller of two regions between which a feature steps, if it steps clearly."""
-    upper = feature > threshold_otsu(feature)
+    upper = feature > otsu(feature)
     share = float(upper.mean())
     if not 0.01 < share < 0.99:
         return np.zeros_like(upper)

@@ -23,7 +23,7 @@ from napari_cryoai.picking.correlate import disc
 from napari_cryoai.picking.diameter import estimate_diameter
 from napari_cryoai.picking.junk import find_junk, lies_in
 from napari_cryoai.picking.preprocess import Prepared, prepare
-from napari_cryoai.picking.references import load_references
+from napari_cryoai.picking.references import average_picks, load_references
 from napari_cryoai.picking.threshold import choose_threshold, noise_level
 
 Detector = Literal["blob", "template"]
@@ -50,7 +50,7 @@ class PickParams(Params):
     references: Path | None = Field(
         None,
         title="References",
-        description="For template: class averages (density bright), or picks to average.",
+        description="For template: class averages (density bright), or a file of picks to average.",
     )
     threshold: float | None = Field(
         None,
@@ -126,7 +126,7 @@ def pick(
     params: PickParams,
     micrographs: Sequence[Micrograph],
     *,
-    references: NDArray[np.float32] | None = None,
+    examples: PickTable | None = None,
     store: Store | None = None,
     workers: Workers = 1,
     scheduler: str | None = None,
@@ -135,8 +135,8 @@ def pick(
 
     Parameters
     ----------
-    references
-        `(k, n, n)` on the prepared grid, instead of those that `params` names.
+    examples
+        For the `template` detector: picks to average references from, if `params` names no file.
     store
         Keeps the results of single micrographs, and knows those of a run that was cut short.
     workers, scheduler
@@ -161,9 +161,10 @@ def pick(
     total = len(micrographs)
     yield Progress(0, total, "Preparing")
     diameter_A = params.diameter_A or _estimate(micrographs)
-    if params.detector == "template" and references is None:
-        references = load_references(params.references, micrographs, diameter_A)
-    find = partial(pick_micrograph, diameter_A=diameter_A, references=_only(params, references))
+    references = None
+    if params.detector == "template":
+        references = _references(params.references, examples, micrographs, diameter_A)
+    find = partial(pick_micrograph, diameter_A=diameter_A, references=references)
     found: dict[str, MicrographPicks] = {}
     problems: list[CryoAIError] = []
     for micrograph, outcome in _outcomes(micrographs, find, store, workers, scheduler):
@@ -263,8 +264,15 @@ def _estimate(micrographs: Sequence[Micrograph]) -> float:
     return estimate_diameter((m.read(), m.require_pixel_size()) for m in few)
 
 
-def _only(params: PickParams, references: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-    return references if params.detector == "template" else None
+def _references(
+    path: Path | None,
+    examples: PickTable | None,
+    micrographs: Sequence[Micrograph],
+    diameter_A: float,
+) -> NDArray[np.float32]:
+    if path is None and examples is not None:
+        return average_picks(examples, micrographs, diameter_A)
+    return load_references(path, micrographs, diameter_A)
 
 
 def _check_size(micrograph: Micrograph, diameter_px: float) -> None:

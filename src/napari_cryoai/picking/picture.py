@@ -39,7 +39,7 @@ def write_picture(
         Of these very tables.
     """
     diameter_px = diameter_A / micrograph.require_pixel_size()
-    image = resample(micrograph.read(), diameter_px)
+    image, _ = resample(micrograph.read(), diameter_px)
     scale = 2 * np.array(image.shape) / np.array(micrograph.shape)
     canvas = _grey(image).resize((2 * image.shape[1], 2 * image.shape[0]), Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(canvas)

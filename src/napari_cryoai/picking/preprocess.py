@@ -60,27 +60,41 @@ def prepare(pixels: NDArray[Any], diameter_px: float) -> Prepared:
     diameter_px
         Longest extent of the particle, in pixels of `pixels`.
     """
-    small = resample(pixels, diameter_px)
+    small, zoom = resample(pixels, diameter_px)
     raw = -small
     white, transfer = whiten(level(raw))
-    zoom = np.array(pixels.shape) / np.array(small.shape)
     return Prepared(raw, white, transfer, zoom)
 
 
-def resample(pixels: NDArray[Any], diameter_px: float) -> Image:
+def resample(pixels: NDArray[Any], diameter_px: float) -> tuple[Image, NDArray[np.float64]]:
     """Resize so that `diameter_px` becomes `DIAMETER_PX`, keeping all frequencies that fit.
 
     A coarse mean over whole pixels comes first where there is much to gain; the rest is done on
     the cosine transform, whose mirrored borders do not ring as those of a Fourier transform do.
+
+    Returns
+    -------
+    small
+        The resized image. Rows and columns that do not fill a coarse pixel are left out.
+    zoom
+        `(2,)` pixels of the original per pixel of it, y and x.
     """
-    image = bin_mean(pixels, max(1, int(diameter_px / DIAMETER_PX / 2)))
-    shape = [max(8, round(n * DIAMETER_PX / diameter_px)) for n in pixels.shape]
-    spectrum = fft.dctn(image, norm="ortho", overwrite_x=True)
-    resized = np.zeros(shape, np.float32)
-    ny, nx = (min(a, b) for a, b in zip(shape, spectrum.shape, strict=True))
-    resized[:ny, :nx] = spectrum[:ny, :nx]
-    resized *= np.float32(np.sqrt(resized.size / image.size))
-    return np.asarray(fft.idctn(resized, norm="ortho", overwrite_x=True), np.float32)
+    factor = max(1, min(int(diameter_px / DIAMETER_PX / 2), *pixels.shape))
+    ny, nx = whole = [n - n % factor for n in pixels.shape]
+    image = bin_mean(pixels[:ny, :nx], factor)
+    shape = [max(8, round(n * DIAMETER_PX / diameter_px)) for n in whole]
+    small = _resample_axis(_resample_axis(image, shape[0], 0), shape[1], 1)
+    return small, np.array(whole) / np.array(shape)
+
+
+def _resample_axis(image: Image, n: int, axis: int) -> Image:
+    """Cut or extend the cosine transform along one axis to `n`."""
+    spectrum = fft.dct(image, norm="ortho", axis=axis, overwrite_x=True)
+    before = spectrum.shape[axis]
+    resized = np.zeros((n, image.shape[1]) if axis == 0 else (image.shape[0], n), np.float32)
+    kept = (slice(min(n, before)), slice(None))[:: 1 if axis == 0 else -1]
+    resized[kept] = spectrum[kept] * np.float32(np.sqrt(n / before))
+    return np.asarray(fft.idct(resized, norm="ortho", axis=axis, overwrite_x=True), np.float32)
 
 
 def bin_mean(pixels: NDArray[Any], factor: int) -> Image:
@@ -90,11 +104,15 @@ def bin_mean(pixels: NDArray[Any], factor: int) -> Image:
     pad = [(0, -n % factor) for n in pixels.shape]
     if any(p[1] for p in pad):
         pixels = np.pad(pixels, pad, mode="symmetric")
-    total = np.zeros([n // factor for n in pixels.shape], np.float32)
-    for y in range(factor):
-        for x in range(factor):
-            total += pixels[y::factor, x::factor]
-    return total / np.float32(factor**2)
+    # Whole rows first: they lie together, on disk and in memory.
+    rows = pixels[::factor].astype(np.float32)
+    for y in range(1, factor):
+        rows += pixels[y::factor]
+    total = rows[:, ::factor].copy()
+    for x in range(1, factor):
+        total += rows[:, x::factor]
+    total /= np.float32(factor**2)
+    return total
 
 
 def level(raw: Image) -> Image:
@@ -112,7 +130,8 @@ def smooth(image: Image, sigma: float) -> Image:
     if step == 1:
         return np.asarray(coarse, np.float32)
     ny, nx = ((np.arange(n) + 0.5) / step - 0.5 for n in image.shape)
-    return _interpolate(_interpolate(coarse, ny).T, nx).T
+    columns = _interpolate(np.ascontiguousarray(coarse.T), nx).T
+    return _interpolate(np.ascontiguousarray(columns), ny)
 
 
 def _interpolate(rows: Image, at: NDArray[np.float64]) -> Image:
@@ -121,7 +140,9 @@ def _interpolate(rows: Image, at: NDArray[np.float64]) -> Image:
     below = np.minimum(at.astype(np.intp), max(len(rows) - 2, 0))
     weight = (at - below).astype(np.float32)[:, None]
     above = np.minimum(below + 1, len(rows) - 1)
-    return rows[below] * (1 - weight) + rows[above] * weight
+    between = (rows[above] - rows[below]) * weight
+    between += rows[below]
+    return between
 
 
 def whiten(image: Image) -> tuple[Image, NDArray[np.float64]]:

@@ -65,10 +65,12 @@ def references_from_stack(
     Parameters
     ----------
     stack
-        `(k, b, b)`, density bright, particle in the middle.
+        `(k, b, b)`, density bright, particle at index `b // 2`.
     """
-    resized = [resample(image, diameter_A / pixel_size_A) for image in stack]
-    return np.array([_fitted(image) for image in resized], np.float32)
+    resized = (resample(image, diameter_A / pixel_size_A) for image in stack)
+    middle = np.array(stack.shape[1:]) // 2
+    fitted = [_fitted(small, (middle + 0.5) / zoom - 0.5) for small, zoom in resized]
+    return np.array(fitted, np.float32)
 
 
 def references_from_picks(
@@ -144,11 +146,12 @@ def _apply_transfer(image: Image, transfer: NDArray[np.float64]) -> Image:
     return np.asarray(fft.idctn(spectrum, norm="ortho"), np.float32)
 
 
-def _fitted(image: Image) -> Image:
-    """Cropped or padded with its rim's mean to the size of the mask."""
-    size = MASK.shape[0]
-    rim = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]]).mean()
-    short = [max(0, size - n) for n in image.shape]
-    padded = np.pad(image, [(s // 2, s - s // 2) for s in short], constant_values=rim)
-    y, x = ((n - size) // 2 for n in padded.shape)
-    return padded[y : y + size, x : x + size]
+def _fitted(image: Image, centre_yx: NDArray[np.float64]) -> Image:
+    """Cropped or padded with its rim's mean to the size of the mask, about a sub-pixel centre."""
+    half = MASK.shape[0] // 2
+    rim = float(np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]]).mean())
+    whole = np.round(centre_yx).astype(int)
+    moved = ndimage.shift(image, whole - centre_yx, order=3, mode="nearest")
+    padded = np.pad(moved, half, constant_values=rim)
+    y, x = whole
+    return padded[y : y + 2 * half + 1, x : x + 2 * half + 1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.filters import threshold_otsu
 
 from napari_cryoai.picking.correlate import Correlator
 from napari_cryoai.picking.peaks import find_peaks
@@ -24,7 +23,23 @@ def choose_threshold(score: NDArray[np.float32], noise_level: float) -> float:
     finite = score[np.isfinite(score)]
     if len(finite) < 2 or finite.min() == finite.max():
         return noise_level
-    return max(float(threshold_otsu(finite, nbins=128)), noise_level)
+    return max(otsu(finite, 128), noise_level)
+
+
+def otsu(values: NDArray[np.floating], bins: int = 256) -> float:
+    """The cut with the greatest variance between the two groups: the middle of a histogram bin.
+
+    Values that are all alike are their own cut.
+    """
+    counts, edges = np.histogram(values, bins)
+    if values.min() == values.max():
+        return float(values.flat[0])
+    middles = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)[:-1].astype(np.float64)
+    above = values.size - below
+    total = np.cumsum(counts * middles.astype(np.float64))
+    between = total[:-1] / below - (total[-1] - total[:-1]) / above
+    return float(middles[np.argmax(below * above * between**2)])
 
 
 def noise_level(template: Image, mask: Image, distance: float, quantile: float = 0.95) -> float:

@@ -85,7 +85,7 @@ class Actions:
         self._judge(State.REJECTED)
 
     def uncertain(self) -> None:
-        """Select the pick nearest to the threshold that has not been visited yet, and go there."""
+        """Select the shown pick closest to the threshold that was not visited yet, and go there."""
         ids = uncertain_first(self.session)
         visited = set(self._queue)
         fresh = [int(i) for i in ids if int(i) not in visited]
@@ -107,8 +107,9 @@ class Actions:
         if not len(ids):
             self.panel.status("Select picks first (S), or use the eraser (E) or the lasso (L)")
             return
+        reviewing = bool(self._queue) and len(ids) == 1 and ids[0] == self._queue[-1]
         self.session.set_state(ids, state)
-        if self._queue and len(ids) == 1 and ids[0] == self._queue[-1]:
+        if reviewing:
             self.uncertain()
 
     # View ---------------------------------------------------------------------------------------
@@ -136,11 +137,8 @@ class Actions:
 
 
 def uncertain_first(session: Session) -> NDArray[np.int64]:
-    """Ids of the current micrograph's candidates, those closest to the threshold first."""
+    """Ids of the current micrograph's shown picks that have a score, the most doubtful first."""
     picks = session.document.picks
     rows = picks.rows_of(session.current or "")
-    rows = rows[session.candidates[rows] & np.isfinite(picks.score[rows])]
-    threshold = session.filters.threshold
-    if threshold is None:
-        return picks.id[rows[np.argsort(picks.score[rows])]]
-    return picks.id[rows[np.argsort(np.abs(picks.score[rows] - threshold))]]
+    rows = rows[session.shown()[rows] & np.isfinite(picks.score[rows])]
+    return picks.id[rows[np.argsort(picks.score[rows], kind="stable")]]

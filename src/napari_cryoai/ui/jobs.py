@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 from napari.qt.threading import create_worker
@@ -43,6 +44,7 @@ class JobRunner(QObject):
     def __init__(self, parent: QObject | None = None):
         super().__init__(parent)
         self._worker: Any = None
+        self._stop = Event()
 
     @property
     def running(self) -> bool:
@@ -53,24 +55,26 @@ class JobRunner(QObject):
         """Run the job that `make()` returns; refused while another one runs."""
         if self.running:
             raise RuntimeError("a job is running already")
-        self._worker = create_worker(_driven, make)
+        self._stop = Event()
+        self._worker = create_worker(_driven, make, self._stop)
         self._worker.yielded.connect(self._on_yield)
         self._worker.aborted.connect(lambda: self._end(self.cancelled.emit))
         self.started.emit()
         self._worker.start()
 
     def cancel(self) -> None:
-        """Stop at the job's next step."""
-        if self._worker is not None:
-            self._worker.quit()
+        """Close the job at its next step."""
+        self._stop.set()
 
     def _on_yield(self, item: Any) -> None:
         if isinstance(item, Progress):
             self.progressed.emit(item)
         elif isinstance(item, _Result):
             self._end(lambda: self.done.emit(item.value))
-        else:
+        elif isinstance(item, CryoAIError):
             self._end(lambda: self.failed.emit(item))
+        else:
+            self._end(self.cancelled.emit)
 
     def _end(self, tell: Callable[[], None]) -> None:
         if self._worker is not None:
@@ -78,16 +82,21 @@ class JobRunner(QObject):
             tell()
 
 
-def _driven(make: Callable[[], Job[Any]]) -> Generator[Any, None, None]:
-    """The job, with its result or its error yielded too; closing it closes the job."""
+def _driven(make: Callable[[], Job[Any]], stop: Event) -> Generator[Any, None, None]:
+    """In a thread: the job's progress, and at last a `_Result`, a `CryoAIError` or None."""
+    job = make()
     try:
-        result = yield from make()
+        while not stop.is_set():
+            yield next(job)
+        yield None
+    except StopIteration as end:
+        yield _Result(end.value)
     except CryoAIError as error:
         yield error
     except Exception as error:  # noqa: BLE001 - the job boundary: the user gets a message
         yield unexpected(error)
-    else:
-        yield _Result(result)
+    finally:
+        job.close()
 
 
 class JobBar(QWidget):

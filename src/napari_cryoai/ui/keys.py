@@ -63,6 +63,7 @@ class Bindings:
             call = _caller(self._actions[key.action])
             for press in key.keys:
                 owner.bind_key(press, call, overwrite=True)
+        owner.bind_key("1", _nothing, overwrite=True)  # napari's digit that deletes points
 
     def clear(self) -> None:
         """Give the owners their own keys back."""
@@ -83,6 +84,10 @@ def _caller(action: Callable[[], Any]) -> Callable[[Any], Any]:
         action()
 
     return pressed
+
+
+def _nothing(_owner: Any) -> None:
+    """A digit must not take anything away."""
 
 
 def shortcut_of(action: str) -> str:

@@ -49,11 +49,12 @@ class Opener:
 
     def _begin(self, opened: Opened) -> None:
         self.banners.clear()
+        was_there_before = opened.was_there_before
         begin(self.session, opened)
         if self.session.journal is not None:
             self.session.journal.failed.connect(self.report)
         self.restored.emit(opened.notes)
-        if opened.was_there_before:
+        if was_there_before:
             self._welcome_back(opened)
         for error in opened.errors[:3]:
             self.report(error)

@@ -161,7 +161,9 @@ class Banners(QWidget):
         banner = Banner(text, kind, actions, self)
         self._layout.insertWidget(0, banner)
         if kind == "info" and not actions:
-            QTimer.singleShot(INFO_STAYS_MS, banner, banner.dismiss)
+            timer = QTimer(banner, interval=INFO_STAYS_MS, singleShot=True)
+            timer.timeout.connect(banner.dismiss)
+            timer.start()
         self.shown.emit(text)
         return banner
 

@@ -44,12 +44,13 @@ class PickRun:
         self._waiting = set(names)
         self._threshold = session.filters.threshold
         self._label = f"Pick {len(names)} micrographs ({time.strftime('%H:%M:%S')})"
+        examples = session.export_table()  # the template detector can learn from what is shown
         picks = session.document.picks
         here = np.isin(picks.micrograph_names().astype(str), names)
         self._removed = picks.select(here & ~users_own(picks))
         session.do(edits.RemovePicks(self._removed), self._label)
         micrographs = [session.micrographs[name] for name in names]
-        self.runner.start(partial(pick, params, micrographs))
+        self.runner.start(partial(pick, params, micrographs, examples=examples))
 
     def cancel(self) -> None:
         """Stop; micrographs that were not reached get their earlier picks back."""
