@@ -101,8 +101,8 @@ class User:
                 flag = "junk" if seed_bit(random) else "reviewed"
                 return SetFlag(flag, name, name not in getattr(document, flag))
             case "group":
-                first = self.edit("reject", random, document)
-                second = self.edit("add", random, first.apply(document))
+                first = self.edit("add", random, document)
+                second = self.edit("move", random, first.apply(document))
                 return Group((first, second))
             case "import":
                 rows = self._rows(name, random, extra={"_rlnAnglePsi": ["-0.50"] * 4})
@@ -207,6 +207,19 @@ def test_a_job_of_many_micrographs_is_one_step_and_one_undo():
     assert history.document == empty
     history.redo()
     assert history.document.picks.counts() == dict.fromkeys(names, 1)
+
+
+def test_a_step_may_be_extended_by_an_edit_of_its_own_rows():
+    user = User()
+    before = user.history.document
+    user.act("job", 0)
+    rows = before.picks.id.size + np.arange(4)
+    user.history.extend(JOB, SetColumn.of(user.history.document.picks, rows, "score", 0.5))
+    after = user.history.document
+    user.history.undo()
+    assert user.history.document == before
+    user.history.redo()
+    assert user.history.document == after
 
 
 def test_a_job_cannot_extend_a_step_that_the_user_has_undone():

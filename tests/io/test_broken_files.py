@@ -83,6 +83,16 @@ def tiff_of_size(width: int, height: int, **options) -> bytes:
     return bytes(raw)
 
 
+def tiff_in_a_circle() -> bytes:
+    """A TIFF whose second page is followed by its first."""
+    raw = bytearray(tiff(np.stack([NOISE] * 2), photometric="minisblack", metadata=None))
+    with tifffile.TiffFile(io.BytesIO(bytes(raw))) as file:
+        first, second = (page.offset for page in file.pages)
+    (entries,) = struct.unpack_from("<H", raw, second)
+    struct.pack_into("<I", raw, second + 2 + 12 * entries, first)
+    return bytes(raw)
+
+
 def star(rows: str, labels: str = "MicrographName CoordinateX CoordinateY") -> bytes:
     titles = "".join(f"_rln{label}\n" for label in labels.split())
     return f"data_\nloop_\n{titles}{rows}\n".encode()
@@ -192,6 +202,7 @@ BROKEN: dict[str, tuple[str, bytes]] = {
     "TIFF bomb": ("a.tif", tiff_of_size(60000, 60000)),
     "compressed TIFF bomb": ("a.tif", tiff_of_size(60000, 60000, compression="zlib")),
     "TIFF 0 px wide": ("a.tif", tiff_of_size(0, 64)),
+    "TIFF whose pages go round in a circle": ("a.tif", tiff_in_a_circle()),
     "TIFF that holds NaN alone": ("a.tif", tiff(NAN)),
     "PNG as TIFF": ("a.tiff", png()),
     "table as micrograph": ("a.eer", b"x"),
@@ -264,6 +275,7 @@ BROKEN: dict[str, tuple[str, bytes]] = {
     "empty cs": ("a.cs", b""),
     "text as cs": ("a.cs", b"hello" * 100),
     "cs cut off in the header": ("a.cs", cs(picks_cs())[:60]),
+    "cs with an open bracket in the header": ("a.cs", cs(picks_cs()).replace(b")", b" ")),
     "cs cut off in the rows": ("a.cs", cs(picks_cs())[:-5]),
     "cs with pickled objects": ("a.cs", cs(OBJECTS)),
     "pickle as cs": ("a.cs", pickle.dumps([1, 2, 3])),
@@ -370,3 +382,36 @@ def test_a_bomb_that_unpacks_to_much_is_stopped_by_its_own_claim(tmp_path):
     tracemalloc.stop()
     np.testing.assert_array_equal(pixels, NOISE)
     assert peak < 4e6
+
+
+GOOD = {
+    "a.mrc": mrc(PIXELS[:16, :20]),
+    "a.mrc.gz": gzip.compress(mrc(PIXELS[:16, :20])),
+    "a.png": png(),
+    "a.jpg": jpeg(),
+    "a.tif": tiff(),
+    "b.tif": tiff(compression="zlib"),
+    "a.star": star("a.mrc 1 2\na.mrc 3 4"),
+    "a.cbox": cbox("1 2 64 64"),
+    "a.box": b"1 2 64 64 0.5\n3 4 64 64 -3\n",
+    "a_info.json": boxes([1, 2, "manual"], [3, 4, "auto", 0.5]),
+    "a.cs": cs(picks_cs()),
+    "a.csv": b"x_px,y_px,score\n1,2,3\n",
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_randomly_damaged_files_read_or_end_in_an_error_for_the_user(tmp_path, name):
+    rng = np.random.default_rng(1)
+    path = tmp_path / name
+    for _ in range(60):
+        content = bytearray(GOOD[name])
+        for _ in range(rng.integers(1, 5)):
+            content[rng.integers(min(len(content), 300))] = rng.choice([0, 9, 10, 34, 45, 255])
+        if rng.random() < 0.3:
+            content = content[: rng.integers(1, len(content))]
+        path.write_bytes(content)
+        try:
+            read(path)
+        except CryoAIError as error:
+            assert str(path) in str(error)

@@ -193,6 +193,20 @@ def test_a_line_damaged_in_the_middle_stops_the_replay_and_a_copy_is_kept(path):
         assert journal.damaged_copy not in (None, copy)
 
 
+def test_one_digit_of_a_coordinate_that_changed_by_itself_is_noticed(path):
+    history = new_history()
+    with Journal(path) as journal:
+        journal.follow(history)
+        for step in steps(history)[:3]:
+            step()
+    content = path.read_bytes()
+    assert content.count(b"7.25") == 4
+    path.write_bytes(content.replace(b"7.25", b"7.35", 1))
+    found = recover(path)
+    assert found.damaged
+    assert [entry.label for entry in found.history.done] == ["pick all"]
+
+
 def test_a_line_swapped_in_from_elsewhere_does_not_replay(path):
     history = new_history()
     with Journal(path) as journal:

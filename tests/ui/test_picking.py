@@ -235,14 +235,14 @@ def test_undo_works_across_micrographs(panel: Any, wait: Any, sim: Any) -> None:
     assert drawn(panel) == sim.count - 1
 
 
-def test_the_threshold_filters_live_and_deletes_nothing(panel: Any, sim: Any) -> None:
+def test_the_threshold_filters_live_and_deletes_nothing(panel: Any, sim: Any, wait: Any) -> None:
     before = panel.session.document.picks
     panel.filters.histogram.threshold_changed.emit(0.7)
-    assert drawn(panel) == np.sum(before.of("mic0.mrc").score >= 0.7)
+    wait(lambda: drawn(panel) == np.sum(before.of("mic0.mrc").score >= 0.7))
     panel.filters.histogram.released.emit()
     assert panel.session.history.undo_label == "Change filters"
     panel.filters.histogram.threshold_changed.emit(0.0)
-    assert drawn(panel) == sim.count + 4
+    wait(lambda: drawn(panel) == sim.count + 4)
     assert panel.session.document.picks == before
 
 
@@ -443,7 +443,7 @@ def test_after_a_crash_everything_is_there_again(
     panel.session.commit_filters()
     panel.session.set_flag("reviewed", True, "mic0.mrc")
     panel.viewer.scene.camera.zoom = 3.0
-    panel._note_camera()
+    panel.sight.note()
     document, filters = panel.session.document, panel.session.filters
     for lock in autosave.glob("*.lock"):  # what a killed process leaves is not held by anyone
         lock.unlink()

@@ -7,11 +7,12 @@ from importlib import import_module
 import click
 
 COMMANDS = {
-    "pick": ("napari_cryoai.cli.pick", "pick_command"),
-    "convert": ("napari_cryoai.cli.convert", "convert_group"),
-    "evaluate": ("napari_cryoai.cli.evaluate", "evaluate_group"),
-    "demo": ("napari_cryoai.cli.demo", "demo_command"),
+    "demo": ("demo_command", "The main job from end to end, on simulated or your own micrographs."),
+    "pick": ("pick_command", "Find particles on micrographs."),
+    "convert": ("convert_group", "Convert files between programs."),
+    "evaluate": ("evaluate_group", "Measure results against a reference."),
 }
+"""Name of the command, which is that of its module too, to its function and a line of help."""
 
 
 class _Lazy(click.Group):
@@ -23,9 +24,13 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, attribute = COMMANDS[cmd_name]
-        command: click.Command = getattr(import_module(module), attribute)
+        module = import_module(f"napari_cryoai.cli.{cmd_name}")
+        command: click.Command = getattr(module, COMMANDS[cmd_name][0])
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,11 @@ _X, _Y = "location/center_x_frac", "location/center_y_frac"
 _SCORE, _UID = "pick_stats/ncc_score", "uid"
 _PIXEL_SIZE, _MICROGRAPH_UID = "location/micrograph_psize_A", "location/micrograph_uid"
 _NEEDED = (_PATH, _SHAPE, _X, _Y)
+_BROKEN = (
+    *(OSError, EOFError, ValueError, TypeError, SyntaxError),
+    *(TokenError, MemoryError, RecursionError),
+)
+"""What numpy raises on headers that are cut off, damaged or hostile."""
 _OWN_DTYPE = np.dtype(
     [
         (_UID, "<u8"),
@@ -95,7 +101,7 @@ def read_cs(path: Path) -> NDArray[np.void]:
         with path.open("rb") as file:
             shape, dtype = _header(file)
             start = file.tell()
-    except (ValueError, OSError, EOFError, SyntaxError, TypeError, MemoryError) as error:
+    except _BROKEN as error:
         raise CryoAIError(
             f"is not a cryoSPARC table that can be read ({str(error).splitlines()[0]})",
             path=path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ _ANGSTROMS = {
     "cm": 1e8,
     "inch": 2.54e8,
 }
+_MAX_PAGES = 100_000
 _MAX_RATIO = 2000
 """No image codec packs a real micrograph, noise as it is, a tenth as tightly."""
 
@@ -139,9 +141,31 @@ def _read_plain(path: Path, page: int, formats: tuple[str, ...] = ("PNG", "JPEG"
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
 
 
+def _check_pages(path: Path) -> None:
+    """Follow the chain of a TIFF file's pages: in a damaged file it can go round in a circle."""
+    with path.open("rb") as file:
+        order, version = {b"II": "<", b"MM": ">"}.get(file.read(2), "<"), file.read(2)
+        is_big = 43 in version
+        count, width, pointer = ("Q", 20, "Q") if is_big else ("H", 12, "I")
+
+        def number(code: str) -> int:
+            return int(struct.unpack(order + code, file.read(struct.calcsize(order + code)))[0])
+
+        file.seek(8 if is_big else 4)
+        seen: set[int] = set()
+        while (offset := number(pointer)) and len(seen) < _MAX_PAGES:
+            if offset in seen:
+                raise ValueError("its pages go round in a circle")
+            seen.add(offset)
+            file.seek(offset)
+            entries = number(count)
+            file.seek(entries * width, os.SEEK_CUR)
+
+
 def _tiff_header(path: Path) -> ImageHeader:
     import tifffile
 
+    _check_pages(path)
     with tifffile.TiffFile(path) as file:
         series = file.series[0]
         page = series.keyframe

@@ -153,7 +153,7 @@ def precision_recall(
     value = np.where(np.isnan(score), np.inf, score).astype(np.float64)
     order = np.argsort(-value, kind="stable")
     hits, value = np.cumsum(hit[order]), value[order]
-    last = np.flatnonzero(np.diff(value, append=np.nan))
+    last = np.flatnonzero(np.append(value[1:] != value[:-1], len(value) > 0))
     recall = hits[last] / max(n_reference, 1)
     return Curve(recall, hits[last] / (last + 1.0), value[last])
 

@@ -96,7 +96,7 @@ class Actions:
         self._queue.append(fresh[0])
         self.panel.layers.select(np.array(fresh[:1]))
         self.panel.tools.take(Tool.SELECT)
-        self.panel.look_at(fresh[0])
+        self.panel.sight.look_at(fresh[0])
 
     def forget_visited(self) -> None:
         """Begin the round of uncertain picks anew, as on another micrograph."""

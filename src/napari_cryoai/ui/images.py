@@ -47,11 +47,6 @@ class View:
     filtered: bool
     thumbnail: NDArray[np.uint8]
 
-    @property
-    def translate_px(self) -> float:
-        """Where the first pixel of the view lies, in pixels of the micrograph."""
-        return (self.binning - 1) / 2
-
 
 def make_view(micrograph: Micrograph, *, filtered: bool) -> View:
     """Read a micrograph and prepare it for the screen; takes up to a second, for a worker.

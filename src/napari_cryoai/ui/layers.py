@@ -7,24 +7,28 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer, Points
-from napari.layers.base import ActionType, LayerLock
-from napari.utils.colormaps import DirectLabelColormap
+from napari.layers import Image, Labels, Points
+from napari.layers.base import ActionType
 from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_cryoai.core.filters import above_threshold
+from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.picks import Source, State
 from napari_cryoai.ui import theme
 from napari_cryoai.ui.images import View
-from napari_cryoai.ui.paint import JUNK, PAINTED, Canvas
+from napari_cryoai.ui.layer_kit import (
+    FALLBACK_DIAMETER_PX,
+    new_excluded,
+    new_image,
+    new_points,
+    put,
+)
+from napari_cryoai.ui.paint import Canvas
 from napari_cryoai.ui.session import Session
 
-FALLBACK_DIAMETER_PX = 40.0
 _ROLES = ("image", "excluded", "points")
 _SOURCES = {int(source): source.name.lower() for source in Source}
-BORDER = 0.07
-"""Width of a circle's line, as a fraction of its diameter."""
 
 
 class PickLayers:
@@ -74,22 +78,17 @@ class PickLayers:
     def show(self, view: View) -> None:
         """Put a micrograph on the screen, with its picks; the camera stays where it is."""
         micrograph = self.session.micrographs[view.name]
-        pixel = micrograph.pixel_size_A or 1.0
-        units = ("angstrom",) * 2 if micrograph.pixel_size_A else ("pixel",) * 2
-        place = {
-            "scale": (pixel * view.binning,) * 2,
-            "translate": (pixel * view.translate_px,) * 2,
-        }
         is_new = self.image is None
         if self.image is None:
-            self.image = self._add(
-                Image(view.pixels, contrast_limits=view.limits, units=units, **place)
-            )
-            self.image.interpolation2d = "linear"
+            self.image = self._add(new_image(view.pixels, view.limits))
         else:
-            self._swap(self.image, view, place, units)
+            if self.image.data is not view.pixels:
+                self.image.data = view.pixels
+            put(self.image, contrast_limits_range=_wider(view.limits))
+            put(self.image, contrast_limits=view.limits)
         self.image.name = view.name
-        self._make_overlays(pixel, units)
+        self._make_overlays(micrograph)
+        self._place(micrograph, view)
         self._tag(view.name, str(micrograph.path))
         self.sync()
         self.sync_excluded()
@@ -99,62 +98,28 @@ class PickLayers:
             self._announced = self.points
             self.rebuilt.emit()
 
-    def _swap(
-        self, image: Image, view: View, place: dict[str, Any], units: tuple[str, ...]
-    ) -> None:
-        if image.data is not view.pixels:
-            image.data = view.pixels
-        image.contrast_limits_range = _wider(view.limits)
-        image.contrast_limits = view.limits
-        image.scale, image.translate, image.units = place["scale"], place["translate"], units
-
-    def _make_overlays(self, pixel: float, units: tuple[str, ...]) -> None:
-        micrograph = self.session.micrograph
-        if micrograph is None:
-            return
+    def _make_overlays(self, micrograph: Micrograph) -> None:
         self._canvas = Canvas(micrograph.shape)
         if self.excluded is None:
-            self.excluded = self._add(
-                Labels(
-                    self._canvas.labels(),
-                    name="Excluded regions",
-                    colormap=DirectLabelColormap(
-                        color_dict={
-                            None: (0, 0, 0, 0),
-                            PAINTED: theme.PAINT,
-                            JUNK: theme.JUNK,
-                        }
-                    ),
-                    opacity=1.0,
-                    units=units,
-                )
-            )
-            self.excluded.editable = False
+            self.excluded = self._add(new_excluded(self._canvas.labels()))
         if self.points is None:
-            self.points = self._add(self._new_points(units))
+            self.points = self._add(new_points())
             self.points.events.data.connect(self._on_points)
-        binning = self._canvas.binning
-        self.excluded.scale = (pixel * binning,) * 2
-        self.excluded.translate = (pixel * (binning - 1) / 2,) * 2
-        self.points.scale = (pixel, pixel)
-        self.excluded.units = self.points.units = units
 
-    def _new_points(self, units: tuple[str, ...]) -> Points:
-        points = Points(
-            np.empty((0, 2)),
-            ndim=2,
-            name="Picks",
-            face_color="transparent",
-            border_color=theme.MANUAL,
-            border_width=BORDER,
-            size=FALLBACK_DIAMETER_PX,
-            features={"score": np.empty(0), "source": np.empty(0, object)},
-            feature_defaults={"score": np.nan, "source": "manual"},
-            units=units,
-        )
-        points.antialiasing = 1
-        points.face_color_mode = points.border_color_mode = "direct"
-        return points
+    def _place(self, micrograph: Micrograph, view: View) -> None:
+        """Lay all layers out in Angstrom, or in pixels while the pixel size is not known."""
+        pixel = micrograph.pixel_size_A or 1.0
+        units = ("angstrom" if micrograph.pixel_size_A else "pixel",) * 2
+        binnings = {"image": view.binning, "excluded": self._binning(), "points": 1}
+        for role, binning in binnings.items():
+            layer = getattr(self, role)
+            scale, translate = (pixel * binning,) * 2, (pixel * (binning - 1) / 2,) * 2
+            put(layer, scale=scale, translate=translate)
+            if tuple(map(str, layer.units)) != units:
+                layer.units = units
+
+    def _binning(self) -> float:
+        return self._canvas.binning if self._canvas is not None else 1.0
 
     def _tag(self, name: str, path: str) -> None:
         """Say in the layers what they show: for writers, and for a panel to come."""
@@ -163,8 +128,7 @@ class PickLayers:
             if layer is not None:
                 layer.metadata["cryoai"] = {"role": role, "micrograph": name, "path": path}
 
-    def _add(self, layer: Layer) -> Any:
-        layer.locked = LayerLock.DELETION
+    def _add(self, layer: Any) -> Any:
         self.viewer.add_layer(layer)
         return layer
 
@@ -212,18 +176,16 @@ class PickLayers:
         rows, selected = self._rows[mask], self.selected_ids()
         self.ids = picks.id[rows]
         with self._quiet():
-            points.selected_data = set()
-            points.current_size = self.circle_px()
-            if not np.array_equal(points.data, picks.yx_px[rows]):
-                points.data = picks.yx_px[rows].copy()
+            if points.selected_data:
+                points.selected_data = set()
+            put(points, current_size=self.circle_px(), data=picks.yx_px[rows])
             points.features = {
                 "score": picks.score[rows],
                 "source": np.array([_SOURCES[s] for s in picks.source[rows]], object),
             }
             points.feature_defaults = {"score": np.nan, "source": "manual"}
             if len(rows):
-                points.size = self._size[mask]
-                points.border_color = self._rgba[mask]
+                put(points, size=self._size[mask], border_color=self._rgba[mask])
             points.current_border_color = theme.MANUAL
             if len(selected):
                 self.select(selected)
@@ -304,7 +266,7 @@ class PickLayers:
         """Bring the label layer up to date."""
         if self.excluded is not None and self._canvas is not None:
             junk = self.session.junk_masks.get(self.session.current or "")
-            self.excluded.data = self._canvas.labels(junk)
+            put(self.excluded, data=self._canvas.labels(junk))
 
 
 def _wider(limits: tuple[float, float]) -> tuple[float, float]:

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from qtpy.QtWidgets import (
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt.utils import qthrottled
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.micrographs import is_micrograph
@@ -42,6 +42,8 @@ from napari_cryoai.ui.pick_panel import PickPanel
 from napari_cryoai.ui.pick_run import words_for
 from napari_cryoai.ui.sample_data import sample_folder
 from napari_cryoai.ui.session import Session, session_of, set_panel
+from napari_cryoai.ui.settings import setting
+from napari_cryoai.ui.sight import Sight
 from napari_cryoai.ui.tool_bar import ToolBar
 from napari_cryoai.ui.tools import Tools
 
@@ -56,6 +58,7 @@ class PickParticles(QWidget):
         self.background = Background()
         self.layers = PickLayers(self.viewer, self.session)
         self.navigator = Navigator(self.session, self.layers, self.background)
+        self.sight = Sight(self.session, self.layers, self.navigator)
         self.tools = Tools(self.layers)
         self.banners = Banners(self)
         self.opener = Opener(self.session, self.background, self.banners)
@@ -101,19 +104,6 @@ class PickParticles(QWidget):
         """A word in napari's status line."""
         self.viewer.status = text
 
-    def look_at(self, pick_id: int) -> None:
-        """Centre the camera on a pick, closer if it is far away."""
-        picks = self.session.document.picks
-        row = int(np.searchsorted(picks.id, pick_id))
-        points = self.layers.points
-        if points is None:
-            return
-        y, x = points.data_to_world(picks.yx_px[row])[-2:]
-        camera = self.viewer.scene.camera
-        camera.center = (0, float(y), float(x))
-        close = 90 / max(self.layers.circle_px() * float(points.scale[-1]), 1e-6)
-        camera.zoom = max(camera.zoom, close)
-
     def ask_import(self) -> None:
         """Choose a file of picks and go on with it."""
         path, _ = QFileDialog.getOpenFileName(self, "Import picks")
@@ -148,7 +138,8 @@ class PickParticles(QWidget):
             "Show a copy low-passed to 20 Å with an even background; the data stay as they are"
             + keys.shortcut_of("filter")
         )
-        self.filtered.setChecked(True)
+        self.filtered.setChecked(bool(setting("filter_image", True)))
+        self.navigator.filtered = self.filtered.isChecked()
         self.tool_bar = ToolBar(self.tools, self.actions_.undo, self.actions_.redo, self)
         self.pick = PickPanel(self.session, self.report, self)
         self.filters = FilterPanel(self.session, self)
@@ -227,8 +218,8 @@ class PickParticles(QWidget):
         session.current_changed.connect(self._on_current)
         session.picks_changed.connect(self._on_picks)
         session.filters_changed.connect(self._on_filters)
-        session.pixel_size_changed.connect(self._on_pixel_size)
-        self.opener.restored.connect(self._restore_camera)
+        session.pixel_size_changed.connect(lambda: self.sight.restore(None))
+        self.opener.restored.connect(self._on_restored)
         self.navigator.shown.connect(lambda _view: self._refresh_summary())
         self.navigator.read.connect(self._on_read)
         self.navigator.failed.connect(self._on_unreadable)
@@ -241,9 +232,10 @@ class PickParticles(QWidget):
         self.bindings.bind(self.viewer)
         for key in keys.HELP:
             QShortcut(QKeySequence(key), self, self.show_keys)
-        self._camera_timer = QTimer(self, interval=800, singleShot=True)
-        self._camera_timer.timeout.connect(self._note_camera)
-        self.viewer.scene.camera.events.connect(lambda _e: self._camera_timer.start())
+        later = QTimer(self, interval=800, singleShot=True)
+        later.timeout.connect(self.sight.note)
+        self.viewer.scene.camera.events.connect(lambda _e: later.start())
+        self._draw_soon = qthrottled(self.layers.sync_shown, timeout=40)
         self._row_timer = QTimer(self, interval=60, singleShot=True)
         self._row_timer.timeout.connect(self.list.rows.refresh)
 
@@ -264,12 +256,14 @@ class PickParticles(QWidget):
         self._refresh_summary()
 
     def _on_filters(self) -> None:
-        self.layers.sync_shown()
+        self._draw_soon()
         self._row_timer.start()
         self._refresh_summary()
 
-    def _on_pixel_size(self) -> None:
-        self._once_shown(lambda: self.viewer.reset_view(margin=0.02))
+    def _on_restored(self, notes: dict[str, Any]) -> None:
+        if self.session.diameter_A:
+            self.pick.form.set("diameter_A", round(self.session.diameter_A, 1))
+        self.sight.restore(notes.get("camera"))
 
     def _on_layers(self) -> None:
         for layer in (self.layers.image, self.layers.points, self.layers.excluded):
@@ -312,34 +306,6 @@ class PickParticles(QWidget):
         history = self.session.history
         self.tool_bar.name_steps(history.undo_label, history.redo_label)
 
-    # Where the user was looking -----------------------------------------------------------------
-
-    def _note_camera(self) -> None:
-        if self.session.current is not None:
-            camera = self.viewer.scene.camera
-            y, x = camera.center[-2:]
-            self.session.note("camera", [float(y), float(x), float(camera.zoom)])
-
-    def _restore_camera(self, notes: dict[str, Any]) -> None:
-        if self.session.diameter_A:
-            self.pick.form.set("diameter_A", round(self.session.diameter_A, 1))
-        place = notes.get("camera")
-        if isinstance(place, list) and len(place) == 3:
-            self._once_shown(partial(self._look, *map(float, place)))
-        elif self.layers.image is not None:
-            self._once_shown(lambda: self.viewer.reset_view(margin=0.02))
-
-    def _once_shown(self, action: Any) -> None:
-        def act(_view: View) -> None:
-            self.navigator.shown.disconnect(act)
-            action()
-
-        self.navigator.shown.connect(act)
-
-    def _look(self, y: float, x: float, zoom: float) -> None:
-        self.viewer.scene.camera.center = (0, y, x)
-        self.viewer.scene.camera.zoom = zoom
-
     # Qt -----------------------------------------------------------------------------------------
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -352,7 +318,7 @@ class PickParticles(QWidget):
 
     def shut_down(self) -> None:
         """Stop the work, write the last note and give napari its keys back."""
-        self._note_camera()
+        self.sight.note()
         self.pick.run.cancel()
         self.background.close()
         self.bindings.clear()

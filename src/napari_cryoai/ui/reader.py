@@ -14,7 +14,7 @@ from napari_cryoai.io.micrographs import is_micrograph, open_micrographs
 from napari_cryoai.io.picks import read_picks
 from napari_cryoai.ui import theme
 from napari_cryoai.ui.images import bin_mean, contrast_limits
-from napari_cryoai.ui.layers import BORDER, FALLBACK_DIAMETER_PX
+from napari_cryoai.ui.layer_kit import BORDER, FALLBACK_DIAMETER_PX
 from napari_cryoai.ui.session import panel_of
 
 Paths = str | Sequence[str]

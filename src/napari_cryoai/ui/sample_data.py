@@ -9,8 +9,12 @@ import napari
 from qtpy.QtCore import QStandardPaths
 
 from napari_cryoai import __version__
+from napari_cryoai.core.picks import concatenate
+from napari_cryoai.io.micrographs import open_micrographs
 from napari_cryoai.io.mrc import write_mrc
 from napari_cryoai.io.picks import write_picks
+from napari_cryoai.physics.simulate import demo_set, simulate_micrograph
+from napari_cryoai.ui.reader import read_images
 from napari_cryoai.ui.session import panel_of
 
 SEED = 3
@@ -22,10 +26,6 @@ def sample_folder(root: Path | None = None) -> Path:
 
     It is made the first time, in the user's cache, in a second or two.
     """
-    from napari_cryoai.core.picks import concatenate
-    from napari_cryoai.io.micrographs import open_micrographs
-    from napari_cryoai.physics.simulate import demo_set, simulate_micrograph
-
     folder = (root or _cache()) / f"sample-{__version__}"
     if (folder / TRUTH).exists():
         return folder
@@ -42,8 +42,6 @@ def sample_folder(root: Path | None = None) -> Path:
 
 def simulated_micrographs() -> list[Any]:
     """For File > Open Sample: into the open panel, or else as layers."""
-    from napari_cryoai.ui.reader import read_images
-
     folder = sample_folder()
     viewer = napari.current_viewer()
     panel = panel_of(viewer) if viewer is not None else None

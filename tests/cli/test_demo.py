@@ -1,0 +1,38 @@
+"""`cryoai demo` from end to end, without a window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from click.testing import CliRunner
+from PIL import Image
+
+from napari_cryoai.cli import main
+from napari_cryoai.core.picks import PickTable
+from napari_cryoai.io.picks import read_picks, write_picks
+from napari_cryoai.picking.picture import FALSE, MISSED
+
+
+def test_demo_simulates_picks_evaluates_and_draws(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["demo", "--output", str(tmp_path), "--no-window"])
+    assert done.exit_code == 0, done.output
+    f1 = float(done.output.split("F1 ")[1].split()[0])
+    assert f1 > 0.85
+    assert len(read_picks(tmp_path / "picks.star")) > 300
+    assert len(list(tmp_path.glob("*_picks.png"))) == 5
+
+
+def test_demo_on_files_of_ones_own(simulated: tuple[Path, PickTable], tmp_path: Path) -> None:
+    folder, truth = simulated
+    write_picks(truth.select(np.arange(0, len(truth), 2)), tmp_path / "half.star")
+    words = ["demo", "--input", folder / "m0.mrc", folder / "m1.mrc", "--diameter-A", 120,
+             "--reference", tmp_path / "half.star", "--output", tmp_path / "out", "--no-window",
+             ]  # fmt: skip
+    done = CliRunner().invoke(main, [str(w) for w in words])
+    assert done.exit_code == 0, done.output
+    colours = Image.open(tmp_path / "out" / "m0_picks.png").convert("RGB").getcolors(1 << 20)
+    assert colours is not None
+    drawn = {f"#{r:02x}{g:02x}{b:02x}" for _, (r, g, b) in colours}
+    assert FALSE in drawn  # every other particle is no particle, says this reference
+    assert MISSED.startswith("#")
