@@ -52,6 +52,8 @@ def painted(yx_px: NDArray[np.float64], strokes: Iterable[Stroke]) -> NDArray[np
     """`(n,)` mask of the points that lie under the brush; later strokes paint over earlier ones."""
     mask = np.zeros(len(yx_px), np.bool_)
     for stroke in strokes:
+        if not stroke.yx_px:
+            continue
         mask[
             _distance_to_path(yx_px, np.array(stroke.yx_px)) <= stroke.radius_px
         ] = not stroke.erase

@@ -18,7 +18,7 @@ def find_peaks(
     score
         `(n,)` values of the map at the maxima.
     """
-    padded = np.pad(scores, 1, mode="edge")
+    padded = np.pad(scores, 1, mode="reflect")  # so that no peak on the border moves off the image
     y, x = np.nonzero((scores == _highest_of_nine(padded)) & (scores > floor))
     value = scores[y, x]
     best_first = np.argsort(-value, kind="stable")

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -41,7 +41,7 @@ from napari_cryoai.ui.parts import Banners, Section, button
 from napari_cryoai.ui.pick_panel import PickPanel
 from napari_cryoai.ui.pick_run import words_for
 from napari_cryoai.ui.sample_data import sample_folder
-from napari_cryoai.ui.session import Session, session_of, set_panel
+from napari_cryoai.ui.session import Session, leave, session_of, set_panel
 from napari_cryoai.ui.settings import setting
 from napari_cryoai.ui.sight import Sight
 from napari_cryoai.ui.tool_bar import ToolBar
@@ -52,6 +52,7 @@ class PickParticles(QWidget):
     """Open micrographs, pick, correct, compare, export."""
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None):
+        self._docked = self._closed = False
         super().__init__(parent)
         self.viewer = napari_viewer
         self.session = session_of(napari_viewer)
@@ -72,8 +73,7 @@ class PickParticles(QWidget):
         self._refresh_all()
         set_panel(self.viewer, self)
         self.destroyed.connect(partial(_let_go, self.session, self.background))
-        if self.session.micrographs:  # the panel was closed and is opened again
-            self.open([m.path for m in self.session.micrographs.values()])
+        self.open(self.session.reopen)
 
     # What others may ask ------------------------------------------------------------------------
 
@@ -316,15 +316,27 @@ class PickParticles(QWidget):
         self.open([url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()])
         event.acceptProposedAction()
 
+    def event(self, event: QEvent) -> bool:
+        handled = super().event(event)
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._docked = True
+            elif self._docked:  # the dock was closed: napari takes its widget out, and no more
+                self.shut_down()
+        return bool(handled)
+
     def shut_down(self) -> None:
-        """Stop the work, write the last note and give napari its keys back."""
+        """Stop the work, write the last note and give napari its keys back; once is enough."""
+        if self._closed:
+            return
+        self._closed = True
         self.sight.note()
         self.pick.run.cancel()
         self.background.close()
         self.bindings.clear()
         self.layers.let_go()
         _let_go(self.session, self.background)
-        set_panel(self.viewer, None)
+        leave(self.viewer)
 
     def closeEvent(self, event: Any) -> None:
         self.shut_down()

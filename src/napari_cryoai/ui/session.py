@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,11 @@ ALL: Names | None = None
 
 class Session:
     """A set of micrographs and the picks on them.
+
+    Parameters
+    ----------
+    reopen
+        What the panel before this one had open.
 
     Signals
     -------
@@ -45,7 +51,8 @@ class Session:
     filters_changed = Signal()
     pixel_size_changed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, reopen: Iterable[Path] = ()) -> None:
+        self.reopen = tuple(reopen)
         self.micrographs: dict[str, Micrograph] = {}
         self.current: str | None = None
         self.diameter_A: float | None = None
@@ -276,12 +283,16 @@ def panel_of(viewer: Any) -> Any | None:
     return reference() if reference is not None else None
 
 
-def set_panel(viewer: Any, panel: Any | None) -> None:
-    """Let commands and readers find the panel of a viewer; None when it goes."""
-    if panel is None:
-        _PANELS.pop(_bare(viewer), None)
-    else:
-        _PANELS[_bare(viewer)] = weakref.ref(panel)
+def set_panel(viewer: Any, panel: Any) -> None:
+    """Let commands and readers find the panel of a viewer."""
+    _PANELS[_bare(viewer)] = weakref.ref(panel)
+
+
+def leave(viewer: Any) -> None:
+    """The panel goes; one to come begins with a session of its own, on the same micrographs."""
+    paths = dict.fromkeys(m.path for m in session_of(viewer).micrographs.values())
+    _SESSIONS[_bare(viewer)] = Session(paths)
+    _PANELS.pop(_bare(viewer), None)
 
 
 def _bare(viewer: Any) -> Any:
