@@ -1,8 +1,9 @@
-"""Without a display Qt would end the whole run: tests that open a window are skipped instead."""
+"""What the tests need of the place they run in."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import pytest
@@ -10,7 +11,14 @@ import pytest
 WINDOW_FIXTURES = {"qapp", "qtbot", "make_napari_viewer", "make_napari_viewer_proxy"}
 
 
+def pytest_configure() -> None:
+    # In the background of a shell Ctrl+C is ignored, also by the programs that tests interrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what opens a window where there is no display: Qt would end the whole run."""
     # Continuous integration has to have a display; there, a missing one is to be noticed.
     if sys.platform != "linux" or os.environ.get("CI"):
         return

@@ -19,7 +19,7 @@ def modules_of(*packages: str) -> list[str]:
         root = import_module(f"napari_cryoai.{package}")
         names.append(root.__name__)
         names += [m.name for m in pkgutil.walk_packages(root.__path__, f"{root.__name__}.")]
-    return names
+    return [name for name in names if not name.endswith("__main__")]
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -27,7 +27,7 @@ SOURCES = sorted((ROOT / "src").rglob("*.py"))
 
 def all_params() -> list[type[Params]]:
     for module in pkgutil.walk_packages(napari_cryoai.__path__, "napari_cryoai."):
-        if not module.name.startswith("napari_cryoai.ui"):
+        if not module.name.startswith("napari_cryoai.ui") and "__main__" not in module.name:
             importlib.import_module(module.name)
     found, todo = [], [Params]
     while todo:

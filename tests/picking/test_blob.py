@@ -61,11 +61,13 @@ def test_the_best_matches_score_higher_on_particles_than_on_noise(simulate):
     assert np.median(on_particles[:30]) > 1.5 * np.median(on_noise[:30])
 
 
-def test_a_micrograph_without_particles_keeps_hardly_any_pick(simulate, in_memory):
-    for seed in range(3):
-        found = pick_micrograph(in_memory(simulate(seed, count=0).image), diameter_A=140.0)
-        room = 768**2 / 70**2
-        assert len(kept(found)) < 0.15 * room
+@pytest.mark.parametrize("seed", range(3))
+def test_a_micrograph_without_particles_keeps_few_picks_of_the_many_that_fit(
+    simulate, in_memory, seed
+):
+    """Judged by itself; the threshold of a set is chosen from all of it, see test_pick."""
+    found = pick_micrograph(in_memory(simulate(seed, count=0).image), diameter_A=140.0)
+    assert len(kept(found)) < 0.3 * 768**2 / 70**2
 
 
 @pytest.mark.parametrize("shape", [(768, 500), (401, 767)])

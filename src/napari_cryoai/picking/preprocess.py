@@ -41,6 +41,11 @@ class Prepared:
     transfer: NDArray[np.float64]
     zoom: NDArray[np.float64]
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing but what rounding leaves of a constant image."""
+        return bool(np.ptp(self.raw) <= 5e-6 * np.abs(self.raw).max())
+
     def to_micrograph(self, yx: NDArray[np.float64]) -> NDArray[np.float64]:
         """Points of this grid as pixels of the micrograph; pixel centres are whole numbers."""
         return (np.asarray(yx, float) + 0.5) * self.zoom - 0.5

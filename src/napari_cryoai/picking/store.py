@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -31,7 +33,7 @@ class FileStore(Store):
         )
 
     def load(self, name: str) -> MicrographPicks | None:
-        return self._items.load(name, lambda path: _read(path, name))
+        return self._items.load(name, lambda path: _read_if_whole(path, name))
 
     def save(self, found: MicrographPicks) -> None:
         self._items.save(found.name, lambda path: _write(path, found))
@@ -62,8 +64,16 @@ def _write(path: Path, found: MicrographPicks) -> None:
         )
 
 
+def _read_if_whole(path: Path, name: str) -> MicrographPicks:
+    """`_read`, with a `ValueError` for all that a damaged archive gives."""
+    try:
+        return _read(path, name)
+    except (BadZipFile, zlib.error, KeyError, EOFError) as error:
+        raise ValueError("not whole") from error
+
+
 def _read(path: Path, name: str) -> MicrographPicks:
-    with np.load(path, allow_pickle=False) as data:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
         picks = PickTable.of_points(
             name,
             data["yx_px"],

@@ -31,13 +31,14 @@ def otsu(values: NDArray[np.floating], bins: int = 256) -> float:
 
     Values that are all alike are their own cut.
     """
-    counts, edges = np.histogram(values, bins)
+    # In double precision the bins differ even if the values hardly do.
+    counts, edges = np.histogram(values.astype(np.float64), bins)
     if values.min() == values.max():
         return float(values.flat[0])
     middles = (edges[:-1] + edges[1:]) / 2
     below = np.cumsum(counts)[:-1].astype(np.float64)
     above = values.size - below
-    total = np.cumsum(counts * middles.astype(np.float64))
+    total = np.cumsum(counts * middles)
     between = total[:-1] / below - (total[-1] - total[:-1]) / above
     return float(middles[np.argmax(below * above * between**2)])
 

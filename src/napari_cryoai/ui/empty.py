@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_cryoai.ui import icons, theme
-from napari_cryoai.ui.parts import button, hint, primary
+from napari_cryoai.ui.parts import button, hint
 
 WHAT_NEXT = (
     "Drop a folder of micrographs here, or open one.\n\n"
@@ -30,7 +30,9 @@ class EmptyState(QWidget):
     ):
         super().__init__(parent)
         picture = QLabel(self)
-        picture.setPixmap(icons.pixmap("image", theme.colour("primary"), 72))
+        theme.themed(
+            picture, lambda: picture.setPixmap(icons.pixmap("image", theme.colour("primary"), 72))
+        )
         picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         title = QLabel("No micrographs yet", self)
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -42,8 +44,6 @@ class EmptyState(QWidget):
         layout.addWidget(picture)
         layout.addWidget(title)
         layout.addWidget(hint(WHAT_NEXT, self))
-        first = button("Open folder…", open_folder, icon="folder")
-        first.setStyleSheet(primary())
-        layout.addWidget(first)
+        layout.addWidget(button("Open folder…", open_folder, icon="folder", primary=True))
         layout.addWidget(button("Try it on simulated micrographs", open_sample, icon="image"))
         layout.addStretch(2)

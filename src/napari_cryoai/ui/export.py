@@ -74,7 +74,7 @@ class ExportPanel(QWidget):
         """Say how many picks would be written."""
         table = self.session.export_table()
         used = sum(1 for count in table.counts().values() if count)
-        self.count.setText(f"Will write <b>{len(table):,}</b> picks of {used} micrographs")
+        self.count.setText(f"Will write <b>{len(table):,}</b> picks from {used} micrographs")
         self.export.setEnabled(len(table) > 0)
 
     def ask(self) -> None:

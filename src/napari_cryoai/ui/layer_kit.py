@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ from napari_cryoai.ui import theme
 from napari_cryoai.ui.paint import JUNK, PAINTED
 
 FALLBACK_DIAMETER_PX = 40.0
+STATUS_S = 0.002
 BORDER = 0.07
 """Width of a circle's line, as a fraction of its diameter."""
 
@@ -59,6 +63,22 @@ def put(layer: Layer, **values: Any) -> None:
     for name, value in values.items():
         if not np.array_equal(getattr(layer, name), value):
             setattr(layer, name, value)
+
+
+@contextmanager
+def undisturbed(viewer: Any) -> Iterator[None]:
+    """Keep napari's status line from reading a layer of points while its length changes.
+
+    napari 0.9 looks up what lies under the cursor in a thread of its own. If the layer shrinks
+    meanwhile, that thread fails, and the user gets an error that is none of hers.
+    """
+    over = viewer.mouse_over_canvas
+    viewer.mouse_over_canvas = False
+    time.sleep(STATUS_S if over else 0)  # what it has begun takes less than this
+    try:
+        yield
+    finally:
+        viewer.mouse_over_canvas = over
 
 
 def _locked(layer: Any) -> Any:

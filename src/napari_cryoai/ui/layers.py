@@ -23,6 +23,7 @@ from napari_cryoai.ui.layer_kit import (
     new_image,
     new_points,
     put,
+    undisturbed,
 )
 from napari_cryoai.ui.paint import Canvas
 from napari_cryoai.ui.session import Session
@@ -178,7 +179,10 @@ class PickLayers:
         with self._quiet():
             if points.selected_data:
                 points.selected_data = set()
-            put(points, current_size=self.circle_px(), data=picks.yx_px[rows])
+            put(points, current_size=self.circle_px())
+            if not np.array_equal(points.data, picks.yx_px[rows]):
+                with undisturbed(self.viewer):
+                    points.data = picks.yx_px[rows].copy()
             points.features = {
                 "score": picks.score[rows],
                 "source": np.array([_SOURCES[s] for s in picks.source[rows]], object),

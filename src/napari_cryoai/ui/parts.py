@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from qtpy.QtCore import QEvent, Qt, QTimer, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -46,7 +46,7 @@ class Section(QWidget):
         layout.addWidget(self.body)
         self._button.toggled.connect(self._fold)
         self._button.setChecked(open_)
-        self._fold(open_)
+        theme.themed(self, lambda: self._fold(self.is_open))
 
     @property
     def is_open(self) -> bool:
@@ -56,11 +56,6 @@ class Section(QWidget):
     def set_open(self, on: bool) -> None:
         """Unfold or fold."""
         self._button.setChecked(on)
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange:
-            self._fold(self.is_open)
 
     def _fold(self, on: bool) -> None:
         self.body.setVisible(on)
@@ -86,38 +81,39 @@ class Banner(QFrame):
         self.text = text
         self.kind = kind
         self.buttons: dict[str, QPushButton] = {}
-        role = {"info": "current", "warning": "warning", "error": "error"}[kind]
-        self.setStyleSheet(
-            f"Banner {{ border-left: 3px solid {theme.colour(role).name()}; border-radius: 3px;"
-            f" background: {theme.colour('foreground').name()}; }}"
-            " QLabel { background: transparent; }"
-        )
+        self._role = {"info": "current", "warning": "warning", "error": "error"}[kind]
+        self._sign, self._close = QLabel(self), QToolButton(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 6, 6)
         layout.setSpacing(4)
-        layout.addLayout(self._headline(text, kind, role))
+        layout.addLayout(self._headline(text))
         if actions:
             layout.addLayout(self._row_of(actions))
+        theme.themed(self, self._dress)
 
-    def _headline(self, text: str, kind: Kind, role: str) -> QHBoxLayout:
-        row = QHBoxLayout()
-        sign = QLabel(self)
-        sign.setPixmap(
-            icons.pixmap("info" if kind == "info" else "warning", theme.colour(role), 16)
+    def _dress(self) -> None:
+        shade = theme.colour(self._role)
+        self.setStyleSheet(
+            f"Banner {{ border-left: 3px solid {shade.name()}; border-radius: 3px;"
+            f" background: {theme.colour('foreground').name()}; }}"
+            " QLabel { background: transparent; }"
         )
+        self._sign.setPixmap(icons.pixmap("info" if self.kind == "info" else "warning", shade, 16))
+        self._close.setIcon(icons.icon("close", theme.colour("text")))
+
+    def _headline(self, text: str) -> QHBoxLayout:
+        row = QHBoxLayout()
         label = QLabel(text, self)
         label.setWordWrap(True)
         label.setTextFormat(Qt.TextFormat.PlainText)
         label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        close = QToolButton(self)
-        close.setIcon(icons.icon("close", theme.colour("text")))
-        close.setToolTip("Dismiss")
-        close.setAccessibleName("Dismiss message")
-        close.setAutoRaise(True)
-        close.clicked.connect(self.dismiss)
-        row.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+        self._close.setToolTip("Dismiss")
+        self._close.setAccessibleName("Dismiss message")
+        self._close.setAutoRaise(True)
+        self._close.clicked.connect(self.dismiss)
+        row.addWidget(self._sign, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(label, 1)
-        row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
         return row
 
     def _row_of(self, actions: dict[str, Callable[[], object]]) -> QHBoxLayout:
@@ -181,27 +177,43 @@ def hint(text: str, parent: QWidget | None = None) -> QLabel:
     """A line of small explanatory text."""
     label = QLabel(text, parent)
     label.setWordWrap(True)
-    label.setStyleSheet(f"QLabel {{ color: {theme.colour('text').darker(135).name()}; }}")
+
+    def dress() -> None:
+        shade = theme.colour("text")
+        shade.setAlpha(170)
+        label.setStyleSheet(f"QLabel {{ color: {shade.name(shade.NameFormat.HexArgb)}; }}")
+
+    theme.themed(label, dress)
     return label
 
 
-def primary() -> str:
-    """The style of the one button that a user is most likely to want next."""
-    shade = theme.colour("current")
-    return (
-        f"QPushButton:enabled {{ background: {shade.name()}; color: white; font-weight: 600;"
-        f" padding: 6px 12px; }} QPushButton:enabled:hover {{ background: "
-        f"{shade.lighter(115).name()}; }}"
-    )
-
-
 def button(
-    text: str, action: Callable[[], object], *, icon: str | None = None, tip: str = ""
+    text: str,
+    action: Callable[[], object],
+    *,
+    icon: str | None = None,
+    tip: str = "",
+    primary: bool = False,
 ) -> QPushButton:
-    """A push button."""
+    """A push button; `primary` is the one that a user most likely wants next."""
     widget = QPushButton(text)
-    if icon:
-        widget.setIcon(icons.icon(icon, theme.colour("text")))
     widget.setToolTip(tip)
     widget.clicked.connect(lambda _=False: action())
+
+    def dress() -> None:
+        if icon:
+            widget.setIcon(icons.icon(icon, theme.colour("text")))
+        if primary:
+            widget.setStyleSheet(_primary())
+
+    theme.themed(widget, dress)
     return widget
+
+
+def _primary() -> str:
+    shade, text = theme.colour("current"), theme.colour("text")
+    return (
+        f"QPushButton:enabled {{ background: {shade.name()}; color: {text.name()};"
+        " font-weight: 600; padding: 6px 12px; }"
+        f" QPushButton:enabled:hover {{ background: {shade.lighter(112).name()}; }}"
+    )

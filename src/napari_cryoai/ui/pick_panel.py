@@ -9,10 +9,10 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.micrographs import check_pixel_sizes
-from napari_cryoai.picking.pick import PickParams
+from napari_cryoai.picking.pick import PickParams, PickResult
 from napari_cryoai.ui.form import ParamsForm, as_command_line, build
 from napari_cryoai.ui.jobs import JobBar
-from napari_cryoai.ui.parts import Section, button, hint, primary
+from napari_cryoai.ui.parts import Section, button, hint
 from napari_cryoai.ui.pick_run import PickRun
 from napari_cryoai.ui.session import Session
 from napari_cryoai.ui.settings import setting
@@ -37,7 +37,7 @@ class PickPanel(QWidget):
         self.more = ParamsForm(
             PickParams, tuple(n for n in PickParams.model_fields if n not in FIRST), self
         )
-        self.start = button("Pick particles", self.pick_all, tip="Pick on all micrographs")
+        self.start = button("Pick particles", self.pick_all, tip="On all micrographs", primary=True)
         self.start_here = button("This one", self.pick_here, tip="Pick on this micrograph only")
         self.copy = button(
             "Copy as command line", self.copy_command, tip="The same run, for a terminal or cluster"
@@ -117,7 +117,6 @@ class PickPanel(QWidget):
         self.refresh()
 
     def _build(self) -> None:
-        self.start.setStyleSheet(primary())
         more = Section("More options", open_=False, parent=self)
         more.form.addWidget(self.more)
         more.form.addWidget(self.copy)
@@ -142,6 +141,7 @@ class PickPanel(QWidget):
         for ended in (runner.done, runner.failed, runner.cancelled):
             ended.connect(self._on_end)
         runner.failed.connect(self.report)
+        runner.done.connect(self._say_diameter)
         for signal in (
             self.session.opened,
             self.session.pixel_size_changed,
@@ -157,6 +157,11 @@ class PickPanel(QWidget):
                 self.session.set_diameter(float(self.form.values()[name]))
             except (TypeError, ValueError):
                 return  # empty or half typed
+
+    def _say_diameter(self, result: PickResult) -> None:
+        """The field stays empty, so that the next set is measured too; a hint tells the figure."""
+        line = self.form.widgets["diameter_A"].native
+        line.setPlaceholderText(f"automatic: {result.diameter_A:.0f}")
 
     def _on_end(self, *_: object) -> None:
         self.job.end()

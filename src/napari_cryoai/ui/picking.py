@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from napari.settings import get_settings
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from qtpy.QtWidgets import (
@@ -24,7 +25,7 @@ from superqt.utils import qthrottled
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.micrographs import is_micrograph
 from napari_cryoai.picking.pick import PickResult
-from napari_cryoai.ui import keys
+from napari_cryoai.ui import keys, theme
 from napari_cryoai.ui.actions import Actions
 from napari_cryoai.ui.background import Background
 from napari_cryoai.ui.compare import ComparePanel
@@ -176,6 +177,7 @@ class PickParticles(QWidget):
         split.addWidget(lower)
         split.setStretchFactor(0, 1)
         split.setStretchFactor(1, 3)
+        split.setSizes([6 * ROW, 20 * ROW])
         layout = QVBoxLayout(self.working)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(split)
@@ -230,6 +232,7 @@ class PickParticles(QWidget):
         run.runner.progressed.connect(lambda _p: self._refresh_rows())
         run.runner.done.connect(self._on_done)
         self.bindings.bind(self.viewer)
+        get_settings().appearance.events.theme.connect(self._on_theme)
         for key in keys.HELP:
             QShortcut(QKeySequence(key), self, self.show_keys)
         later = QTimer(self, interval=800, singleShot=True)
@@ -238,6 +241,9 @@ class PickParticles(QWidget):
         self._draw_soon = qthrottled(self.layers.sync_shown, timeout=40)
         self._row_timer = QTimer(self, interval=60, singleShot=True)
         self._row_timer.timeout.connect(self.list.rows.refresh)
+
+    def _on_theme(self, _event: Any = None) -> None:
+        QTimer.singleShot(0, lambda: theme.dress_again(self))
 
     def _on_opened(self) -> None:
         self.list.rows.reset()
@@ -333,6 +339,7 @@ class PickParticles(QWidget):
         self.sight.note()
         self.pick.run.cancel()
         self.background.close()
+        get_settings().appearance.events.theme.disconnect(self._on_theme)
         self.bindings.clear()
         self.layers.let_go()
         _let_go(self.session, self.background)

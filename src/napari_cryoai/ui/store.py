@@ -66,7 +66,12 @@ def remember(opened: Opened) -> Opened:
     if size is not None and _is_number(size):
         micrographs = [m.with_pixel_size(float(size)) for m in micrographs]
     return replace(
-        opened, micrographs=micrographs, journal=journal, history=found.history, notes=notes
+        opened,
+        micrographs=micrographs,
+        errors=[*opened.errors, *_damage(journal)],
+        journal=journal,
+        history=found.history,
+        notes=notes,
     )
 
 
@@ -87,6 +92,20 @@ def put_aside(journal: Path) -> Path:
     if journal.exists():
         journal.replace(target)
     return target
+
+
+def _damage(journal: Journal) -> list[CryoAIError]:
+    """What is to be said of a journal that could not be read to its end."""
+    if journal.damaged_copy is None:
+        return []
+    lost = journal.recovered.lost_lines
+    return [
+        CryoAIError(
+            f"the last {lost} changes of the saved session could not be read",
+            path=journal.damaged_copy,
+            remedy="What came before them is here; the damaged file is kept",
+        )
+    ]
 
 
 def _not_saved(error: CryoAIError) -> CryoAIError:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from napari.settings import get_settings
 from napari.utils.colormaps import ensure_colormap
 from napari.utils.theme import get_theme
 from numpy.typing import NDArray
 from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QWidget
 
 from napari_cryoai.ui.settings import setting
 
@@ -21,6 +25,21 @@ MISSED = "#f0e442"
 FALSE = "#e6731f"
 PAINT = (0.90, 0.45, 0.12, 0.45)
 JUNK = (0.60, 0.30, 0.75, 0.35)
+
+
+def themed(widget: Any, dress: Callable[[], object]) -> Any:
+    """Dress a widget in the colours of the theme, now and whenever the theme changes."""
+    dress()
+    widget.dress = dress
+    return widget
+
+
+def dress_again(root: QWidget) -> None:
+    """Follow a change of the theme, in all widgets below one."""
+    for widget in root.findChildren(QWidget):
+        if hasattr(widget, "dress"):
+            widget.dress()
+        widget.update()
 
 
 def colour(role: str) -> QColor:

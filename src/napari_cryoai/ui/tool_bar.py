@@ -77,16 +77,18 @@ class ToolBar(QWidget):
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         button.setCheckable(True)
         button.setToolTip(tip + shortcut_of(tool.value))
-        button.setStyleSheet(
-            f"QToolButton:checked {{ background: {theme.colour('current').name()};"
-            " border-radius: 4px; color: white; }"
-        )
+        theme.themed(button, lambda: self._dress(button, tool))
         self.buttons[tool] = button
         return button
 
+    def _dress(self, button: QToolButton, tool: Tool) -> None:
+        button.setIcon(icons.icon(tool.value, theme.colour("text")))
+        shade = theme.colour("current").name()
+        button.setStyleSheet(f"QToolButton:checked {{ background: {shade}; border-radius: 4px; }}")
+
     def _button(self, icon: str, title: str, action: Callable[[], object]) -> QToolButton:
         button = QToolButton(self)
-        button.setIcon(icons.icon(icon, theme.colour("text")))
+        theme.themed(button, lambda: button.setIcon(icons.icon(icon, theme.colour("text"))))
         button.setIconSize(QSize(20, 20))
         button.setAutoRaise(True)
         button.setAccessibleName(title)
