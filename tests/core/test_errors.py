@@ -25,3 +25,8 @@ def test_machines_get_the_same_three_facts():
     error = CryoAIError("the header is cut off", path=Path("a.mrc"), remedy="Copy it again")
     expected = {"problem": "the header is cut off", "path": "a.mrc", "remedy": "Copy it again"}
     assert error.as_json() == expected
+
+
+def test_a_question_ends_as_one():
+    error = CryoAIError("What is the pixel size?", remedy="Answer with --pixel-size-A")
+    assert str(error) == "What is the pixel size? Answer with --pixel-size-A."

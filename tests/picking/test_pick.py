@@ -192,40 +192,6 @@ class TestResume:
         store.remove()
         assert not list(tmp_path.iterdir())
 
-    def test_every_field_survives_the_store(self, micrographs, tmp_path):
-        found = pick_micrograph(micrographs[0], diameter_A=120.0)
-        FileStore(tmp_path, PARAMS, micrographs).save(found)
-        kept = FileStore(tmp_path, PARAMS, micrographs).load(found.name)
-        assert kept.picks == found.picks
-        assert np.array_equal(kept.junk_mask, found.junk_mask)
-        numbers = ("name", "threshold", "noise_level", "diameter_A")
-        assert [getattr(kept, n) for n in numbers] == [getattr(found, n) for n in numbers]
-
-    @pytest.mark.parametrize(
-        "other",
-        [
-            PickParams(diameter_A=121.0),
-            PickParams(),
-            PickParams(diameter_A=120.0, detector="template"),
-        ],
-    )
-    def test_results_of_other_parameters_are_not_taken(self, micrographs, tmp_path, other):
-        found = pick_micrograph(micrographs[0], diameter_A=120.0)
-        FileStore(tmp_path, PARAMS, micrographs).save(found)
-        assert FileStore(tmp_path, other, micrographs).load(found.name) is None
-
-    def test_another_threshold_takes_what_was_found(self, micrographs, tmp_path):
-        found = pick_micrograph(micrographs[0], diameter_A=120.0)
-        FileStore(tmp_path, PARAMS, micrographs).save(found)
-        other = PickParams(diameter_A=120.0, threshold=0.4)
-        assert FileStore(tmp_path, other, micrographs).load(found.name) is not None
-
-    def test_results_of_another_pixel_size_are_not_taken(self, micrographs, tmp_path):
-        found = pick_micrograph(micrographs[0], diameter_A=120.0)
-        FileStore(tmp_path, PARAMS, micrographs).save(found)
-        others = [m.with_pixel_size(1.9) for m in micrographs]
-        assert FileStore(tmp_path, PARAMS, others).load(found.name) is None
-
     def test_a_damaged_result_is_found_anew(self, micrographs, uninterrupted, tmp_path):
         finish(pick(PARAMS, micrographs, store=FileStore(tmp_path, PARAMS, micrographs)))
         files = sorted((tmp_path / ".partial").iterdir())

@@ -77,7 +77,7 @@ def test_no_other_cut_parts_the_groups_better(values):
 def test_noise_stays_below_its_level_as_often_as_asked(quantile):
     mask, distance = disc(12.0)
     template = np.exp(-(distance**2) / 40).astype(np.float32)
-    level = noise_level(template, mask, 15.0, quantile)
+    level = noise_level(lambda noise: Correlator(noise, mask).correlate(template), 15.0, quantile)
     other = np.random.default_rng(7).standard_normal((700, 700), np.float32)
     other = ndimage.gaussian_filter(other, 0.5)
     _, score = find_peaks(Correlator(other, mask).correlate(template), 15.0)

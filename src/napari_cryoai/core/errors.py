@@ -13,7 +13,7 @@ class CryoAIError(Exception):
     Parameters
     ----------
     problem
-        What is wrong, as a sentence without a full stop.
+        What is wrong, as a sentence without a full stop, or a question.
     path
         The file concerned, if there is one.
     remedy
@@ -25,7 +25,8 @@ class CryoAIError(Exception):
         self.path = path
         self.remedy = remedy
         place = f"{path}: " if path is not None else ""
-        super().__init__(f"{place}{problem}. {remedy}.")
+        stop = "" if problem.endswith("?") else "."
+        super().__init__(f"{place}{problem}{stop} {remedy}.")
 
     def as_json(self) -> dict[str, str | None]:
         """The same three facts for machines and records."""

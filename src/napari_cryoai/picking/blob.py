@@ -51,6 +51,11 @@ def detect_blobs(prepared: Prepared) -> tuple[NDArray[np.float64], NDArray[np.fl
     return yx, score, template
 
 
+def search(image: Image, template: Image) -> Image:
+    """The correlation with the template, for each pixel."""
+    return Correlator(image, disc(TEMPLATE_RADIUS)[0]).correlate(template)
+
+
 def radial_average(image: Image, yx: NDArray[np.float64], distance: Image) -> Image:
     """Average the image around points and over all directions.
 

@@ -19,7 +19,6 @@ from napari_cryoai.jobs.executor import Workers, map_ticking
 from napari_cryoai.jobs.params import Params
 from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.picking import blob, template
-from napari_cryoai.picking.correlate import disc
 from napari_cryoai.picking.diameter import estimate_diameter
 from napari_cryoai.picking.junk import find_junk, lies_in
 from napari_cryoai.picking.preprocess import Prepared, prepare
@@ -253,11 +252,12 @@ def _detect(
     prepared: Prepared, references: NDArray[np.float32] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float32], float]:
     if references is None:
-        yx, score, reference = blob.detect_blobs(prepared)
-        mask, distance = disc(blob.TEMPLATE_RADIUS)[0], blob.PEAK_DISTANCE
-        return yx, score, noise_level(reference, mask, distance)
-    yx, score, reference = template.detect_templates(prepared, references)
-    return yx, score, noise_level(reference, template.MASK, template.PEAK_DISTANCE)
+        yx, score, radial = blob.detect_blobs(prepared)
+        search = partial(blob.search, template=radial)
+        return yx, score, noise_level(search, blob.PEAK_DISTANCE)
+    yx, score, whitened = template.detect_templates(prepared, references)
+    search = partial(template.search, references=whitened)
+    return yx, score, noise_level(search, template.PEAK_DISTANCE, size=256)
 
 
 def _estimate(micrographs: Sequence[Micrograph]) -> float:

@@ -29,7 +29,7 @@ MASK, DISTANCE = disc(RADIUS)
 
 def detect_templates(
     prepared: Prepared, references: NDArray[np.float32]
-) -> tuple[NDArray[np.float64], NDArray[np.float32], Image]:
+) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
     """Find the places that look like a reference in some orientation.
 
     Parameters
@@ -44,17 +44,22 @@ def detect_templates(
         `(n, 2)` centres on the prepared grid, best first, down to a correlation of 0.
     score
         `(n,)` correlation coefficients.
-    template
-        The first reference as it was searched for, whitened.
+    whitened
+        The references as they were searched for.
     """
-    correlator = Correlator(prepared.white, MASK)
-    whitened = [_apply_transfer(reference, prepared.transfer) for reference in references]
-    best = np.full(prepared.white.shape, -1, np.float32)
-    for reference in whitened:
+    whitened = np.array([_apply_transfer(image, prepared.transfer) for image in references])
+    yx, score = find_peaks(search(prepared.white, whitened), PEAK_DISTANCE)
+    return yx, score, whitened
+
+
+def search(image: Image, references: NDArray[np.float32]) -> Image:
+    """The best correlation of any reference at any angle, for each pixel."""
+    correlator = Correlator(image, MASK)
+    best = np.full(image.shape, -1, np.float32)
+    for reference in references:
         for rotated in _rotations(reference):
             np.maximum(best, correlator.correlate(rotated), out=best)
-    yx, score = find_peaks(best, PEAK_DISTANCE)
-    return yx, score, whitened[0]
+    return best
 
 
 def references_from_stack(

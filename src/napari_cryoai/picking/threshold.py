@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_cryoai.picking.correlate import Correlator
 from napari_cryoai.picking.peaks import find_peaks
 from napari_cryoai.picking.preprocess import BLUR_PX
 
@@ -43,13 +44,23 @@ def otsu(values: NDArray[np.floating], bins: int = 256) -> float:
     return float(middles[np.argmax(below * above * between**2)])
 
 
-def noise_level(template: Image, mask: Image, distance: float, quantile: float = 0.95) -> float:
+def noise_level(
+    search: Callable[[Image], Image], distance: float, quantile: float = 0.95, size: int = 512
+) -> float:
     """The score below which `quantile` of the peaks of pure noise stay.
 
     The image searched is white but for a slight blur, by construction; so this is found by
-    searching noise of our own, blurred alike, with the same template.
+    searching noise of our own, blurred alike, in the same way.
+
+    Parameters
+    ----------
+    search
+        Takes an image to its scores.
+    distance
+        Between peaks, as in the search for particles.
+    size
+        Of the square of noise, in pixels.
     """
-    noise = np.random.default_rng(0).standard_normal((512, 512), np.float32)
-    noise = ndimage.gaussian_filter(noise, BLUR_PX)
-    _, score = find_peaks(Correlator(noise, mask).correlate(template), distance)
+    noise = np.random.default_rng(0).standard_normal((size, size), np.float32)
+    _, score = find_peaks(search(ndimage.gaussian_filter(noise, BLUR_PX)), distance)
     return float(np.quantile(score, quantile)) if len(score) else 0.0
