@@ -14,6 +14,7 @@ from npe2 import plugin_manager as pm
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.picks import PickTable
 from napari_cryoai.io.picks import read_picks, write_picks
+from napari_cryoai.physics import demo
 from napari_cryoai.ui import commands, sample_data
 from napari_cryoai.ui.keys import CheatSheet
 from napari_cryoai.ui.session import panel_of
@@ -95,14 +96,14 @@ def test_a_layer_saved_by_napari_holds_what_is_drawn(
 
 
 def test_the_sample_is_small_and_has_a_truth(tmp_path: Path, monkeypatch: Any) -> None:
-    models = sample_data.demo_set(sample_data.SEED)[:1]
-    monkeypatch.setattr(sample_data, "demo_set", lambda seed: models)
+    models = demo.demo_set(3)[:1]
+    monkeypatch.setattr(demo, "demo_set", lambda seed: models)
     folder = sample_data.sample_folder(tmp_path)
-    truth = read_picks(folder / sample_data.TRUTH)
+    truth = read_picks(folder / demo.TRUTH)
     assert len(truth) > 50
-    made = (folder / sample_data.TRUTH).stat().st_mtime_ns
+    made = (folder / demo.TRUTH).stat().st_mtime_ns
     assert sample_data.sample_folder(tmp_path) == folder
-    assert (folder / sample_data.TRUTH).stat().st_mtime_ns == made
+    assert (folder / demo.TRUTH).stat().st_mtime_ns == made
 
 
 def test_closing_the_panel_and_opening_it_again_continues(

@@ -12,14 +12,22 @@ from napari_cryoai.picking.pick import PickResult
 from napari_cryoai.ui.picking import PickParticles
 
 
-def open_result(
-    viewer: Any, paths: Sequence[Path], pixel_size_A: float | None, result: PickResult
-) -> PickParticles:
-    """Dock the *Pick particles* panel and fill it with micrographs and picks.
-
-    Picks that the user has corrected in an earlier session on these micrographs stay as they are.
-    """
+def show(paths: Sequence[Path], pixel_size_A: float | None, result: PickResult) -> None:
+    """Open a window on micrographs and what was found on them; stay until it is closed."""
+    viewer = napari.Viewer()
     _, panel = viewer.window.add_plugin_dock_widget("napari-cryoai", "Pick particles")
+    open_result(panel, paths, pixel_size_A, result)
+    napari.run()
+
+
+def open_result(
+    panel: PickParticles, paths: Sequence[Path], pixel_size_A: float | None, result: PickResult
+) -> None:
+    """Fill the panel with micrographs and picks.
+
+    Picks that an earlier session left on these micrographs stay as they are: the user may have
+    corrected them.
+    """
     session = panel.session
 
     def fill(_notes: dict[str, Any]) -> None:
@@ -35,10 +43,3 @@ def open_result(
 
     panel.opener.restored.connect(fill)
     panel.open(paths)
-    return panel
-
-
-def show(paths: Sequence[Path], pixel_size_A: float | None, result: PickResult) -> None:
-    """Open a window on a result and stay until it is closed."""
-    open_result(napari.Viewer(), paths, pixel_size_A, result)
-    napari.run()

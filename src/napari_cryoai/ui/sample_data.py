@@ -9,16 +9,9 @@ import napari
 from qtpy.QtCore import QStandardPaths
 
 from napari_cryoai import __version__
-from napari_cryoai.core.picks import concatenate
-from napari_cryoai.io.micrographs import open_micrographs
-from napari_cryoai.io.mrc import write_mrc
-from napari_cryoai.io.picks import write_picks
-from napari_cryoai.physics.simulate import demo_set, simulate_micrograph
+from napari_cryoai.physics.demo import write_demo_set
 from napari_cryoai.ui.reader import read_images
 from napari_cryoai.ui.session import panel_of
-
-SEED = 3
-TRUTH = "true_positions.star"
 
 
 def sample_folder(root: Path | None = None) -> Path:
@@ -27,16 +20,7 @@ def sample_folder(root: Path | None = None) -> Path:
     It is made the first time, in the user's cache, in a second or two.
     """
     folder = (root or _cache()) / f"sample-{__version__}"
-    if (folder / TRUTH).exists():
-        return folder
-    truth = []
-    for i, model in enumerate(demo_set(SEED)):
-        name = f"simulated_{i + 1:02d}.mrc"
-        made = simulate_micrograph(model, SEED + i, name)
-        write_mrc(folder / name, made.image, pixel_size_A=made.pixel_size_A)
-        truth.append(made.picks)
-    micrographs, _ = open_micrographs([folder])
-    write_picks(concatenate(truth), folder / TRUTH, micrographs=micrographs)
+    write_demo_set(folder)
     return folder
 
 
