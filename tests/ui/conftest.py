@@ -119,7 +119,7 @@ def make_panel(qtbot: Any, wait: Any) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def panel(make_panel: Any, folder: Path) -> Any:
+def panel(make_panel: Any, folder: Path, wait: Any) -> Any:
     """A panel with three micrographs, on which a picker has found particles."""
     from napari_cryoai.core import edits
     from napari_cryoai.core.picks import concatenate
@@ -132,4 +132,5 @@ def panel(make_panel: Any, folder: Path) -> Any:
     session.do(edits.AddPicks(found.renumbered(session.history.new_ids(len(found)))), "Pick")
     session.preview_filters(threshold=0.3)
     session.commit_filters()
+    wait(lambda: len(panel.layers.points.data) == COUNT)  # circles follow in an event of their own
     return panel

@@ -20,7 +20,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt.utils import qthrottled
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.micrographs import is_micrograph
@@ -238,7 +237,8 @@ class PickParticles(QWidget):
         later = QTimer(self, interval=800, singleShot=True)
         later.timeout.connect(self.sight.note)
         self.viewer.scene.camera.events.connect(lambda _e: later.start())
-        self._draw_soon = qthrottled(self.layers.sync_shown, timeout=40)
+        self._draw_timer = QTimer(self, interval=20, singleShot=True)
+        self._draw_timer.timeout.connect(self.layers.sync_shown)
         self._row_timer = QTimer(self, interval=60, singleShot=True)
         self._row_timer.timeout.connect(self.list.rows.refresh)
 
@@ -262,7 +262,8 @@ class PickParticles(QWidget):
         self._refresh_summary()
 
     def _on_filters(self) -> None:
-        self._draw_soon()
+        if not self._draw_timer.isActive():
+            self._draw_timer.start()  # in an event of its own: the slider itself never waits for it
         self._row_timer.start()
         self._refresh_summary()
 
