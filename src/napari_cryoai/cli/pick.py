@@ -121,9 +121,13 @@ def _summarise(
         click.echo(json.dumps({"result": summary}))
         return
     click.echo(
-        f"{len(kept)} particles on {len(micrographs)} micrographs, {result.diameter_A:.0f} A wide, "
+        f"{len(kept)} particles on {_counted(len(micrographs), 'micrograph')}, {result.diameter_A:.0f} A wide, "
         f"scores from {result.threshold:.3f}: {output / 'picks.star'}"
     )
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _workers(text: str) -> Workers:

@@ -37,7 +37,7 @@ def find_junk(prepared: Prepared, particles_yx: NDArray[np.float64]) -> Mask:
     Returns
     -------
     junk
-        bool, over the whole micrograph on a grid `COARSER` than the prepared one.
+        bool, over the whole micrograph, on a grid `COARSER` times coarser than the prepared one.
     """
     raw = bin_mean(prepared.raw, COARSER)
     return dead_border(raw) | contamination(raw, particles_yx / COARSER) | carbon(raw)
@@ -65,14 +65,14 @@ def dead_border(raw: Image) -> Mask:
 
 
 def contamination(raw: Image, particles_yx: NDArray[np.float64]) -> Mask:
-    """Ice crystals, drops and aggregates: far darker or brighter than the particles are."""
+    """Ice crystals, drops and dense aggregates: far darker or brighter than the particles are."""
     local = ndimage.gaussian_filter(raw - smooth(raw, 3 * SIZE), SIZE / 4)
     y, x = np.round(particles_yx).astype(int).T
     typical = local[y.clip(0, raw.shape[0] - 1), x.clip(0, raw.shape[1] - 1)]
     typical = typical if len(typical) >= 10 else local.ravel()
     middle, spread = _robust(typical)
     # A particle may be faint, so that the background, at 0, is never an outlier either.
-    reach = max(abs(middle), 0.0) + OUTLIER * spread
+    reach = abs(middle) + OUTLIER * spread
     return ndimage.binary_dilation(np.abs(local) > reach, _ball(SIZE // 2))
 
 

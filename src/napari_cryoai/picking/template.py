@@ -24,7 +24,7 @@ PEAK_DISTANCE = 0.7 * DIAMETER_PX
 ANGLES_DEG = np.arange(0, 360, 12)
 """In-plane steps; at the particle's rim one is two pixels of the prepared grid."""
 
-MASK, DISTANCE = disc(RADIUS)
+MASK, _ = disc(RADIUS)
 
 
 def detect_templates(
