@@ -121,8 +121,8 @@ def _summarise(
         click.echo(json.dumps({"result": summary}))
         return
     click.echo(
-        f"{len(kept)} particles on {_counted(len(micrographs), 'micrograph')}, {result.diameter_A:.0f} A wide, "
-        f"scores from {result.threshold:.3f}: {output / 'picks.star'}"
+        f"{len(kept)} particles on {_counted(len(micrographs), 'micrograph')}, "
+        f"{result.diameter_A:.0f} A wide, scores from {result.threshold:.3f}: {output / 'picks.star'}"
     )
 
 
