@@ -120,9 +120,10 @@ def _summarise(
         }
         click.echo(json.dumps({"result": summary}))
         return
+    where = _counted(len(micrographs), "micrograph")
     click.echo(
-        f"{len(kept)} particles on {_counted(len(micrographs), 'micrograph')}, "
-        f"{result.diameter_A:.0f} A wide, scores from {result.threshold:.3f}: {output / 'picks.star'}"
+        f"{len(kept)} particles on {where}, {result.diameter_A:.0f} A wide, "
+        f"scores from {result.threshold:.3f}: {output / 'picks.star'}"
     )
 
 
