@@ -165,3 +165,25 @@ def test_ctrl_c_in_a_terminal_ends_quietly_whatever_the_workers_are_doing(tmp_pa
     *before, last = err.splitlines()
     assert last == "Cancelled"
     assert set(before) <= {"1/4 (0, 0)", "1/4 waiting"}
+
+
+def test_ctrl_c_that_a_destructor_swallows_is_not_lost(capsys, monkeypatch):
+    swallowed = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: swallowed.append(what.exc_type))
+
+    class Swallows:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    def job():
+        yield Progress(0, 2)
+        thing = Swallows()
+        del thing  # Python reports the KeyboardInterrupt as ignored, and goes on
+        yield Progress(1, 2)
+        pytest.fail("it went on")
+
+    with pytest.raises(SystemExit) as end:
+        run_to_console(job())
+    assert swallowed == [KeyboardInterrupt]
+    assert end.value.code == 130
+    assert "Cancelled" in capsys.readouterr().err

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 from collections.abc import Generator
 from contextlib import AbstractContextManager, closing, nullcontext
 from typing import Any, NoReturn, Protocol, TypeVar
@@ -69,9 +71,9 @@ def run_to_console(
         With 2 after a `CryoAIError`, which has been printed, with 130 after Ctrl+C.
     """
     console = console or Console(stderr=True)
-    with closing(job), _reporter(title, json_lines, console) as reporter:
+    with closing(job), _CtrlC() as ctrl_c, _reporter(title, json_lines, console) as reporter:
         try:
-            return _drive(job, reporter)
+            return _drive(job, reporter, ctrl_c)
         except CryoAIError as error:
             reporter.fail(error)
             _leave(BAD_INPUT, error)
@@ -81,8 +83,36 @@ def run_to_console(
             _leave(CANCELLED, interrupt)
 
 
-def _drive(job: Generator[Progress, None, Result], reporter: Reporter) -> Result:
+class _CtrlC:
+    """Remembers that Ctrl+C was pressed.
+
+    Python drops a `KeyboardInterrupt` that happens to fall into a destructor, and the job would go
+    on as if nothing had been pressed.
+    """
+
+    def __init__(self) -> None:
+        self.pressed = False
+        self._before: Any = None
+
+    def __enter__(self) -> _CtrlC:
+        here = threading.current_thread() is threading.main_thread()
+        if here and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self._before = signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _press(self, *_: object) -> None:
+        self.pressed = True
+        raise KeyboardInterrupt
+
+
+def _drive(job: Generator[Progress, None, Result], reporter: Reporter, ctrl_c: _CtrlC) -> Result:
     while True:
+        if ctrl_c.pressed:
+            raise KeyboardInterrupt
         try:
             progress = next(job)
         except StopIteration as stop:
