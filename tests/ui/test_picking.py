@@ -119,6 +119,16 @@ def test_a_broken_file_is_reported_and_the_others_open(
     assert len(panel.session.micrographs) == 3
 
 
+def test_one_that_cannot_be_read_leaves_no_other_on_the_screen(
+    panel: Any, folder: Path, wait: Any
+) -> None:
+    panel.navigator.cache.clear()
+    (folder / "mic2.mrc").write_bytes((folder / "mic2.mrc").read_bytes()[:2000])
+    panel.session.go_to("mic2.mrc")
+    wait(lambda: any("mic2.mrc" in b.text for b in panel.banners.messages()))
+    assert not np.any(panel.layers.image.data)
+
+
 def test_an_empty_folder_is_a_message_not_a_traceback(
     make_panel: Any, tmp_path: Path, wait: Any
 ) -> None:
@@ -160,6 +170,18 @@ def test_delete_rejects_what_is_selected(panel: Any, how: str, sim: Any) -> None
     assert drawn(panel) == sim.count - 2
     press(panel, "Control+Z")
     assert drawn(panel) == sim.count
+
+
+def test_a_click_before_the_next_micrograph_is_drawn_adds_nothing_to_it(
+    panel: Any, wait: Any
+) -> None:
+    panel.navigator.cache.clear()
+    panel.session.go_to("mic2.mrc")  # being read; the first is still on the screen
+    before = panel.session.document.picks
+    panel.layers.points.add([[100.0, 8.0]])
+    drag(panel, [(100, 8), (100, 200)])
+    assert panel.session.document.picks is before
+    wait(lambda: panel.layers.up_to_date)
 
 
 def test_a_dragged_pick_moves_in_the_table(panel: Any, sim: Any) -> None:
@@ -391,6 +413,52 @@ def test_cancel_keeps_what_was_there_before(
     assert drawn(panel) == sim.count
 
 
+def test_another_set_cancels_the_run_on_this_one(
+    panel: Any, folder: Path, wait: Any, monkeypatch: pytest.MonkeyPatch, sim: Any
+) -> None:
+    def endless(params: PickParams, micrographs: Any, **_: Any) -> Job[PickResult]:
+        while True:
+            time.sleep(0.02)
+            yield Progress(0, 3)
+
+    monkeypatch.setattr(pick_run, "pick", endless)
+    panel.pick.pick_all()
+    other = folder.parent / "other"
+    other.mkdir()
+    write_mrc(other / "new.mrc", sim.image(7), pixel_size_A=sim.pixel_A)
+    panel.open([other])
+    wait(lambda: list(panel.session.micrographs) == ["new.mrc"])
+    assert finished(panel)()
+    panel.open([folder])
+    wait(lambda: panel.session.counts().get("mic0.mrc") == sim.count)
+
+
+def test_a_typed_diameter_is_that_of_its_own_set_only(
+    panel: Any, folder: Path, wait: Any, sim: Any
+) -> None:
+    panel.pick.form.set("diameter_A", 77.0)
+    other = folder.parent / "other"
+    other.mkdir()
+    write_mrc(other / "new.mrc", sim.image(7), pixel_size_A=sim.pixel_A)
+    panel.open([other])
+    wait(lambda: list(panel.session.micrographs) == ["new.mrc"])
+    assert panel.pick.form.values()["diameter_A"] is None
+    panel.open([folder])
+    wait(lambda: panel.pick.form.values()["diameter_A"] is not None)
+    assert float(panel.pick.form.values()["diameter_A"]) == 77.0
+
+
+def test_the_template_detector_asks_for_examples_before_it_starts(
+    make_panel: Any, folder: Path, quick_picker: list[str]
+) -> None:
+    panel = make_panel(folder)
+    panel.pick.form.set("detector", "template")
+    panel.pick.pick_all()
+    assert finished(panel)()
+    assert "nothing to look for" in panel.banners.messages()[0].text
+    assert not quick_picker
+
+
 def test_a_job_that_fails_is_a_message_not_a_traceback(
     panel: Any, wait: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -488,6 +556,20 @@ def test_imported_picks_take_the_place_of_those_on_their_micrographs(
     assert panel.session.counts()["mic0.mrc"] == sim.count
     press(panel, "Control+Z")
     assert panel.session.counts()["mic1.mrc"] == sim.count
+
+
+def test_coordinate_files_of_one_micrograph_each_are_one_import(
+    panel: Any, tmp_path: Path, wait: Any, sim: Any
+) -> None:
+    files = [tmp_path / f"mic{i}.box" for i in range(2)]
+    for i, file in enumerate(files):
+        theirs = PickTable.of_points(f"mic{i}.mrc", sim.positions(i)[: 4 + i])
+        write_picks(theirs, file, box_size_px=24)
+    panel.open(files)
+    wait(lambda: panel.session.counts()["mic0.mrc"] == 4)
+    assert panel.session.counts()["mic1.mrc"] == 5
+    press(panel, "Control+Z")
+    assert panel.session.counts()["mic0.mrc"] == panel.session.counts()["mic1.mrc"] == sim.count
 
 
 def test_picks_of_other_micrographs_are_refused(panel: Any, tmp_path: Path, wait: Any) -> None:

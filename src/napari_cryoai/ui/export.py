@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.picks import PickTable
 from napari_cryoai.io.picks import FORMATS, write_picks
 from napari_cryoai.ui.background import Background
-from napari_cryoai.ui.parts import button, hint
+from napari_cryoai.ui.parts import button, counted, hint
 from napari_cryoai.ui.session import Session
 
 
@@ -74,7 +75,9 @@ class ExportPanel(QWidget):
         """Say how many picks would be written."""
         table = self.session.export_table()
         used = sum(1 for count in table.counts().values() if count)
-        self.count.setText(f"Will write <b>{len(table):,}</b> picks from {used} micrographs")
+        self.count.setText(
+            f"Will write <b>{len(table):,}</b> picks from {counted(used, 'micrograph')}"
+        )
         self.export.setEnabled(len(table) > 0)
 
     def ask(self) -> None:
@@ -136,5 +139,6 @@ def write_checked(
         box_size_px=box_size_px,
     )
     used = sum(1 for count in table.counts().values() if count)
-    where = files[0] if len(files) == 1 else f"{len(files)} files in {path.parent}"
-    return f"Wrote {len(table):,} picks of {used} micrographs to {where}"
+    folder = os.path.commonpath([file.parent for file in files])
+    where = files[0] if len(files) == 1 else f"{len(files)} files in {folder}"
+    return f"Wrote {counted(len(table), 'pick')} of {counted(used, 'micrograph')} to {where}"

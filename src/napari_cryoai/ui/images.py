@@ -66,6 +66,14 @@ def make_view(micrograph: Micrograph, *, filtered: bool) -> View:
     return View(micrograph.name, view, binning, contrast_limits(view), True, thumb)
 
 
+def blank_view(micrograph: Micrograph, *, filtered: bool) -> View:
+    """An empty picture as large as the micrograph, for one that cannot be read."""
+    binning = max(1, max(micrograph.shape) // 64)
+    ny, nx = (max(1, -(-n // binning)) for n in micrograph.shape)
+    pixels, thumb = np.zeros((ny, nx), np.float32), np.zeros((48, 48), np.uint8)
+    return View(micrograph.name, pixels, binning, (0.0, 1.0), filtered, thumb)
+
+
 def bin_mean(pixels: NDArray[Any], by: int) -> NDArray[np.float32]:
     """Mean of `by` x `by` blocks; the rest at the right and lower border is cut off."""
     ny, nx = (n // by * by for n in pixels.shape)

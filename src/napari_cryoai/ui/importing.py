@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,12 +13,12 @@ from napari_cryoai.core import edits
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.geometry import Orientation
 from napari_cryoai.core.micrograph import Micrograph
-from napari_cryoai.core.picks import PickTable
+from napari_cryoai.core.picks import PickTable, concatenate
 from napari_cryoai.io.orientation import suggest_orientation
 from napari_cryoai.io.picks import read_picks
 from napari_cryoai.ui.arrivals import replacing_micrographs
 from napari_cryoai.ui.background import Background
-from napari_cryoai.ui.parts import Banners
+from napari_cryoai.ui.parts import Banners, counted
 from napari_cryoai.ui.session import Session
 
 Use = Callable[[PickTable], object]
@@ -32,13 +32,13 @@ class Importer:
         self.background = background
         self.banners = banners
 
-    def import_picks(self, path: Path) -> None:
-        """Continue with the picks of a file; they take the place of those on its micrographs."""
-        self._read(path, self.use_as_picks)
+    def import_picks(self, *paths: Path) -> None:
+        """Continue with the picks of files; they take the place of those on their micrographs."""
+        self._read(paths, self.use_as_picks)
 
-    def load_reference(self, path: Path, use: Use) -> None:
-        """Compare with the picks of a file."""
-        self._read(path, use)
+    def load_reference(self, use: Use, *paths: Path) -> None:
+        """Compare with the picks of files."""
+        self._read(paths, use)
 
     def use_as_picks(self, table: PickTable) -> None:
         """Put a table in place of the picks of the micrographs it names, as one step."""
@@ -48,17 +48,18 @@ class Importer:
         self.session.picked |= {name for name, n in table.counts().items() if n}
         self.session.do(edits.ReplacePicks(before, after), f"Import {len(table):,} picks")
 
-    def _read(self, path: Path, use: Use) -> None:
+    def _read(self, paths: Sequence[Path], use: Use) -> None:
         micrographs = list(self.session.micrographs.values())
-        work = partial(read_matching, path, micrographs)
-        self.background.submit(work, partial(self._take, path, use))
+        name = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
+        work = partial(read_all_matching, paths, micrographs)
+        self.background.submit(work, partial(self._take, name, use))
 
-    def _take(self, path: Path, use: Use, table: PickTable) -> None:
+    def _take(self, source: str, use: Use, table: PickTable) -> None:
         use(table)
         counts = table.counts()
         used = sum(1 for count in counts.values() if count)
         unknown = sum(1 for name, n in counts.items() if n and name not in self.session.micrographs)
-        text = f"Read {len(table):,} picks of {used} micrographs from {path.name}."
+        text = f"Read {len(table):,} picks of {counted(used, 'micrograph')} from {source}."
         if unknown:
             text += f" {unknown} of these micrographs are not open; their picks are kept unseen."
         self.banners.show_message(text, "warning" if unknown else "info")
@@ -75,6 +76,19 @@ class Importer:
             "warning",
             {"Turn them": lambda: use(turn()), "Keep as read": lambda: None},
         )
+
+
+def read_all_matching(paths: Sequence[Path], micrographs: list[Micrograph]) -> PickTable:
+    """Read one file, or several with the picks of one micrograph each, as one table.
+
+    Raises
+    ------
+    CryoAIError
+        See `read_matching`; nothing is taken from the others then.
+    """
+    if len(paths) == 1:
+        return read_matching(paths[0], micrographs)
+    return concatenate(read_matching(path, micrographs) for path in paths)
 
 
 def read_matching(path: Path, micrographs: list[Micrograph]) -> PickTable:

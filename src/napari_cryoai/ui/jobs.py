@@ -58,23 +58,25 @@ class JobRunner(QObject):
         self._stop = Event()
         self._worker = create_worker(_driven, make, self._stop)
         self._worker.yielded.connect(self._on_yield)
-        self._worker.aborted.connect(lambda: self._end(self.cancelled.emit))
+        self._worker.aborted.connect(self.cancel)
         self.started.emit()
         self._worker.start()
 
     def cancel(self) -> None:
-        """Close the job at its next step."""
+        """End at once for the user; the thread closes the job at its next step, unheard."""
         self._stop.set()
+        self._end(self.cancelled.emit)
 
-    def _on_yield(self, item: Any) -> None:
+    def _on_yield(self, news: tuple[Event, Any]) -> None:
+        run, item = news
+        if run is not self._stop or run.is_set():
+            return
         if isinstance(item, Progress):
             self.progressed.emit(item)
         elif isinstance(item, _Result):
             self._end(lambda: self.done.emit(item.value))
         elif isinstance(item, CryoAIError):
             self._end(lambda: self.failed.emit(item))
-        else:
-            self._end(self.cancelled.emit)
 
     def _end(self, tell: Callable[[], None]) -> None:
         if self._worker is not None:
@@ -83,18 +85,20 @@ class JobRunner(QObject):
 
 
 def _driven(make: Callable[[], Job[Any]], stop: Event) -> Generator[Any, None, None]:
-    """In a thread: the job's progress, and at last a `_Result`, a `CryoAIError` or None."""
+    """In a thread: the job's progress, and at last a `_Result` or a `CryoAIError`.
+
+    Each comes with `stop`, by which the runner knows the run that it belongs to.
+    """
     job = make()
     try:
         while not stop.is_set():
-            yield next(job)
-        yield None
+            yield stop, next(job)
     except StopIteration as end:
-        yield _Result(end.value)
+        yield stop, _Result(end.value)
     except CryoAIError as error:
-        yield error
+        yield stop, error
     except Exception as error:  # noqa: BLE001 - the job boundary: the user gets a message
-        yield unexpected(error)
+        yield stop, unexpected(error)
     finally:
         job.close()
 

@@ -56,6 +56,7 @@ class PickLayers:
         self._canvas: Canvas | None = None
         self._syncing = False
         self._announced: Points | None = None
+        self._on_screen: str | None = None
         viewer.layers.events.removed.connect(self._on_removed)
         self._adopt()
 
@@ -68,6 +69,11 @@ class PickLayers:
         if self.points is not None:
             self.points.events.data.connect(self._on_points)
 
+    @property
+    def up_to_date(self) -> bool:
+        """Whether the current micrograph is the one on the screen, and not still being read."""
+        return self.points is not None and self._on_screen == self.session.current
+
     def let_go(self) -> None:
         """Leave the layers to the user, as plain ones."""
         self.viewer.layers.events.removed.disconnect(self._on_removed)
@@ -79,6 +85,7 @@ class PickLayers:
     def show(self, view: View) -> None:
         """Put a micrograph on the screen, with its picks; the camera stays where it is."""
         micrograph = self.session.micrographs[view.name]
+        self._on_screen = view.name
         is_new = self.image is None
         if self.image is None:
             self.image = self._add(new_image(view.pixels, view.limits))
@@ -231,6 +238,10 @@ class PickLayers:
     def _on_points(self, event: Any) -> None:
         """What the user did with napari's own tools becomes an edit."""
         if self._syncing or self.points is None:
+            return
+        if not self.up_to_date:  # the click was meant for the micrograph still on the screen
+            if event.action in (ActionType.ADDED, ActionType.REMOVED, ActionType.CHANGED):
+                self.sync()
             return
         if event.action == ActionType.ADDED:
             self.session.add(self.points.data[len(self.ids) :].copy())

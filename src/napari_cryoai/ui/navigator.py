@@ -9,7 +9,7 @@ from psygnal import Signal
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.ui.background import Background
-from napari_cryoai.ui.images import View, ViewCache, make_view
+from napari_cryoai.ui.images import View, ViewCache, blank_view, make_view
 from napari_cryoai.ui.layers import PickLayers
 from napari_cryoai.ui.session import Session
 
@@ -102,6 +102,10 @@ class Navigator:
 
     def _broken(self, key: tuple[str, bool], error: CryoAIError) -> None:
         self._pending.discard(key)
+        micrograph = self.session.micrographs.get(key[0])
+        if micrograph is not None and key == (self.session.current, self.filtered):
+            # Not the picture of another micrograph, on which the user would go on to pick.
+            self.layers.show(blank_view(micrograph, filtered=self.filtered))
         self.failed.emit(key[0], error)
 
     def _show(self, view: View) -> None:

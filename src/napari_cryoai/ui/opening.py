@@ -24,9 +24,12 @@ class Opener:
     -------
     restored(notes)
         A set is open; with what was noted of the view when the user left it.
+    leaving()
+        The set before it is about to be closed: whatever is to be written of it, must be now.
     """
 
     restored = Signal(dict)
+    leaving = Signal()
 
     def __init__(self, session: Session, background: Background, banners: Banners):
         self.session = session
@@ -44,6 +47,7 @@ class Opener:
         self.open([m.path for m in opened.micrographs])
 
     def _reopen(self, opened: Opened) -> None:
+        self.leaving.emit()
         self.session.keep(None)  # the same set may be open already, and its journal locked by us
         self.background.submit(partial(remember, opened), self._begin)
 

@@ -129,6 +129,7 @@ class Banner(QFrame):
 
     def dismiss(self) -> None:
         """Take the message away."""
+        self.hide()  # before it is let go: a message not drawn yet would open a window of its own
         self.setParent(None)
         self.deleteLater()
 
@@ -171,6 +172,11 @@ class Banners(QWidget):
         """Take all messages away."""
         for banner in self.messages():
             banner.dismiss()
+
+
+def counted(n: int, noun: str) -> str:
+    """ "1 pick", "1,234 picks"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def hint(text: str, parent: QWidget | None = None) -> QLabel:

@@ -18,6 +18,16 @@ from napari_cryoai.ui.session import Session
 from napari_cryoai.ui.settings import setting
 
 FIRST = ("diameter_A", "detector")
+NO_EXAMPLES = CryoAIError(
+    "the template detector has nothing to look for",
+    remedy="Pick with the blob detector first, or add 20 or more picks by hand, or give references"
+    " under More options",
+)
+NO_EXAMPLES_HERE = CryoAIError(
+    "the template detector has no picks on this micrograph to look for",
+    remedy="Press Pick particles to use those of all micrographs, or give references under More"
+    " options",
+)
 
 
 class PickPanel(QWidget):
@@ -112,9 +122,19 @@ class PickPanel(QWidget):
         except CryoAIError as error:
             self.report(error)
             return
+        if self._lacks_examples(params, names):
+            self.report(NO_EXAMPLES if len(names) > 1 else NO_EXAMPLES_HERE)
+            return
         self.job.begin("Estimating the diameter…" if params.diameter_A is None else "Starting…")
         self.run.start(params, names)
         self.refresh()
+
+    def _lacks_examples(self, params: PickParams, names: list[str]) -> bool:
+        """Whether the template detector would find nothing to average, after a long wait."""
+        if params.detector != "template" or params.references is not None:
+            return False
+        counts = self.session.counts()
+        return not any(counts.get(name) for name in names)
 
     def _build(self) -> None:
         more = Section("More options", open_=False, parent=self)
@@ -150,18 +170,31 @@ class PickPanel(QWidget):
         self.form.changed.connect(self._on_form)
         self.more.changed.connect(self._on_form)
 
+    def restore_diameter(self, *, typed: bool) -> None:
+        """Fill the field as the user left it on this set; never with that of another particle."""
+        diameter_A = self.session.diameter_A
+        blocked = self.form.blockSignals(True)
+        self.form.set("diameter_A", round(diameter_A, 1) if typed and diameter_A else None)
+        self.form.blockSignals(blocked)
+        self._hint_diameter(diameter_A)
+
     def _on_form(self, name: str) -> None:
         self.copy.setText("Copy as command line")
         if name == "diameter_A":
+            text = self.form.values()[name]
+            self.session.note("diameter_typed", text is not None)
             try:
-                self.session.set_diameter(float(self.form.values()[name]))
+                self.session.set_diameter(float(text))
             except (TypeError, ValueError):
                 return  # empty or half typed
 
     def _say_diameter(self, result: PickResult) -> None:
         """The field stays empty, so that the next set is measured too; a hint tells the figure."""
-        line = self.form.widgets["diameter_A"].native
-        line.setPlaceholderText(f"automatic: {result.diameter_A:.0f}")
+        self._hint_diameter(result.diameter_A)
+
+    def _hint_diameter(self, diameter_A: float | None) -> None:
+        words = "automatic" if diameter_A is None else f"automatic: {diameter_A:.0f}"
+        self.form.widgets["diameter_A"].native.setPlaceholderText(words)
 
     def _on_end(self, *_: object) -> None:
         self.job.end()

@@ -14,6 +14,7 @@ from napari_cryoai.jobs.progress import Progress
 from napari_cryoai.picking.pick import MicrographPicks, PickParams, PickResult, pick
 from napari_cryoai.ui.arrivals import respecting, users_own
 from napari_cryoai.ui.jobs import JobRunner
+from napari_cryoai.ui.parts import counted
 from napari_cryoai.ui.session import Session
 
 
@@ -43,7 +44,7 @@ class PickRun:
         session = self.session
         self._waiting = set(names)
         self._threshold = session.filters.threshold
-        self._label = f"Pick {len(names)} micrographs ({time.strftime('%H:%M:%S')})"
+        self._label = f"Pick {counted(len(names), 'micrograph')} ({time.strftime('%H:%M:%S')})"
         examples = session.export_table()  # the template detector can learn from what is shown
         picks = session.document.picks
         here = np.isin(picks.micrograph_names().astype(str), names)

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.picks import PickTable
 from napari_cryoai.io.micrographs import is_micrograph
 from napari_cryoai.picking.pick import PickResult
 from napari_cryoai.ui import keys, theme
@@ -84,8 +85,8 @@ class PickParticles(QWidget):
         picks = [path for path in paths if path not in images]
         if images:
             self.opener.open(images)
-        for path in picks:
-            self.importer.import_picks(path)
+        if picks:
+            self.importer.import_picks(*picks)
 
     def open_sample(self) -> None:
         """Simulate a few micrographs and open them."""
@@ -106,15 +107,19 @@ class PickParticles(QWidget):
 
     def ask_import(self) -> None:
         """Choose a file of picks and go on with it."""
-        path, _ = QFileDialog.getOpenFileName(self, "Import picks")
-        if path:
-            self.importer.import_picks(Path(path))
+        paths, _ = QFileDialog.getOpenFileNames(self, "Import picks")
+        if paths:
+            self.importer.import_picks(*map(Path, paths))
 
     def ask_reference(self) -> None:
         """Choose a file of picks to compare with."""
-        path, _ = QFileDialog.getOpenFileName(self, "Load reference picks")
-        if path:
-            self.importer.load_reference(Path(path), self.compare.set_reference)
+        paths, _ = QFileDialog.getOpenFileNames(self, "Load reference picks")
+        if paths:
+            self.importer.load_reference(self._compare_with, *map(Path, paths))
+
+    def _compare_with(self, reference: PickTable) -> None:
+        self.sections["Compare with reference"].set_open(True)
+        self.compare.set_reference(reference)
 
     def show_keys(self) -> None:
         """Show the cheat sheet."""
@@ -220,6 +225,7 @@ class PickParticles(QWidget):
         session.picks_changed.connect(self._on_picks)
         session.filters_changed.connect(self._on_filters)
         session.pixel_size_changed.connect(lambda: self.sight.restore(None))
+        self.opener.leaving.connect(run.cancel)  # puts back what the run took away to replace it
         self.opener.restored.connect(self._on_restored)
         self.navigator.shown.connect(lambda _view: self._refresh_summary())
         self.navigator.read.connect(self._on_read)
@@ -268,8 +274,7 @@ class PickParticles(QWidget):
         self._refresh_summary()
 
     def _on_restored(self, notes: dict[str, Any]) -> None:
-        if self.session.diameter_A:
-            self.pick.form.set("diameter_A", round(self.session.diameter_A, 1))
+        self.pick.restore_diameter(typed=bool(notes.get("diameter_typed")))
         self.sight.restore(notes.get("camera"))
 
     def _on_layers(self) -> None:

@@ -98,7 +98,7 @@ class Tools:
 
     def _on_drag(self, layer: Any, event: Any) -> Drag:
         drag = {Tool.ERASE: self._erase, Tool.LASSO: self._lasso, Tool.BRUSH: self._brush}
-        if event.button == 1 and self.tool in drag:
+        if event.button == 1 and self.tool in drag and self.layers.up_to_date:
             yield from drag[self.tool](event)
 
     def _erase(self, event: Any) -> Drag:
