@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
-from napari_cryoai.physics.ctf import CTF, electron_wavelength_A, frequencies
+from napari_cryoai.physics.ctf import CTF, electron_wavelength_A
+from napari_cryoai.physics.fourier import frequencies
 
 
 @pytest.mark.parametrize(("voltage_kV", "wavelength_A"), [(200, 0.02508), (300, 0.01969)])
@@ -12,9 +14,9 @@ def test_wavelength_is_the_textbook_one(voltage_kV, wavelength_A):
 
 
 def at(ctf, *frequencies_per_A, angle_deg=0.0):
-    g = np.array(frequencies_per_A, np.float32)
+    g = torch.tensor(frequencies_per_A, dtype=torch.float64)
     angle = np.deg2rad(angle_deg)
-    return ctf.at(g * np.float32(np.sin(angle)), g * np.float32(np.cos(angle)))
+    return ctf.at(g * np.sin(angle), g * np.cos(angle)).numpy()
 
 
 def test_at_zero_frequency_only_amplitude_contrast_is_left_and_density_is_dark():
@@ -44,8 +46,25 @@ def test_the_larger_defocus_lies_along_the_angle_of_astigmatism():
     assert across == pytest.approx(at(CTF(19_500.0), 0.05), abs=1e-4)
 
 
-@pytest.mark.parametrize("shape", [(8, 8), (7, 9)])
-def test_frequencies_fit_the_real_transform_and_end_at_nyquist(shape):
-    gy, gx = frequencies(shape, 2.0)
-    assert np.broadcast_shapes(gy.shape, gx.shape) == np.fft.rfft2(np.zeros(shape)).shape
-    assert max(np.abs(gy).max(), gx.max()) <= 0.25
+def test_a_batch_is_the_same_as_one_by_one():
+    grid = frequencies((9, 8), 1.3)
+    defocus, astigmatism, angle = torch.tensor([[9e3, 2e4], [500.0, -300.0], [10.0, 200.0]])
+    batch = CTF(defocus, astigmatism, angle, b_factor_A2=torch.tensor([0.0, 90.0])).at(*grid)
+    assert batch.shape == (2, 9, 5)
+    for i, b in enumerate((0.0, 90.0)):
+        one = CTF(*(float(v[i]) for v in (defocus, astigmatism, angle)), b_factor_A2=b).at(*grid)
+        assert torch.allclose(batch[i], one, atol=1e-5)
+
+
+def test_the_principal_defoci_of_files_are_mean_and_difference():
+    u, v, angle = torch.tensor([[11_000.0], [10_000.0], [30.0]])
+    grid = frequencies((16, 16), 2.0)
+    swapped = CTF.of_principal(v, u, angle + 90).at(*grid)
+    assert torch.allclose(CTF.of_principal(u, v, angle).at(*grid), swapped, atol=1e-4)
+
+
+def test_defocus_has_a_gradient():
+    defocus = torch.tensor([15_000.0], requires_grad=True)
+    CTF(defocus).at(*frequencies((8, 8), 2.0)).sum().backward()
+    assert defocus.grad is not None
+    assert torch.isfinite(defocus.grad).all()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import fft
 
-from napari_cryoai.physics.ctf import frequencies
+from napari_cryoai.physics import fourier
 from napari_cryoai.physics.dirt import Canvas, Dirt
 from napari_cryoai.physics.model import MicrographModel
 from napari_cryoai.physics.particles import Particle, project, random_rotations
@@ -60,11 +61,18 @@ def record(
     return _band_pass(model, image, gy, gx)
 
 
+def frequencies(shape: tuple[int, int], pixel_size_A: float) -> tuple[Floats, Floats]:
+    """Frequencies of `rfft2`, in 1/A: `(ny, 1)` and `(1, nx // 2 + 1)`."""
+    gy, gx = fourier.frequencies(shape, pixel_size_A)
+    return gy.numpy(), gx.numpy()
+
+
 def _transfer(model: MicrographModel, gy: Floats, gx: Floats) -> Floats:
     """CTF, envelope and drift (along x plus y) of what the specimen scatters."""
     drift = np.sinc(np.float32(model.drift_A / np.sqrt(2)) * (gy + gx))
     envelope = np.exp(np.float32(-model.b_factor_A2 / 4) * (gy * gy + gx * gx))
-    transfer: Floats = model.ctf.at(gy, gx) * envelope * drift
+    ctf: Floats = model.ctf.at(torch.from_numpy(gy), torch.from_numpy(gx)).numpy()
+    transfer: Floats = ctf * envelope * drift
     return transfer
 
 
