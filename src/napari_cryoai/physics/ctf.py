@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from napari_cryoai.core.particle_ctf import ParticleCtf
 
 Value = float | Tensor
 """One number for all images, or a tensor `(n,)` with one for each."""
 
 
-def electron_wavelength_A(voltage_kV: float) -> float:
+def electron_wavelength_A(voltage_kV: Value) -> Any:
     """De Broglie wavelength of the electron, relativistic; 0.0197 A at 300 kV."""
     volts = 1e3 * voltage_kV
-    return 12.2642596 / math.sqrt(volts * (1 + 0.978475598e-6 * volts))
+    return 12.2642596 / (volts * (1 + 0.978475598e-6 * volts)) ** 0.5
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,9 @@ class CTF:
     defocus_A: Value
     astigmatism_A: Value = 0.0
     astigmatism_angle_deg: Value = 0.0
-    voltage_kV: float = 300.0
-    cs_mm: float = 2.7
-    amplitude_contrast: float = 0.07
+    voltage_kV: Value = 300.0
+    cs_mm: Value = 2.7
+    amplitude_contrast: Value = 0.07
     phase_shift_deg: Value = 0.0
     b_factor_A2: Value = 0.0
 
@@ -78,6 +83,24 @@ class CTF:
         mean, difference = (defocus_u_A + defocus_v_A) / 2, defocus_u_A - defocus_v_A
         return cls(mean, difference, angle_deg, **others)
 
+    @classmethod
+    def of_particles(cls, ctf: ParticleCtf, device: torch.device | None = None) -> CTF:
+        """Of the images of a particle stack, a batch."""
+
+        def column(values: NDArray[np.float64]) -> Tensor:
+            return torch.from_numpy(values).to(device, torch.float32)
+
+        return cls.of_principal(
+            column(ctf.defocus_u_A),
+            column(ctf.defocus_v_A),
+            column(ctf.defocus_angle_deg),
+            voltage_kV=_common(ctf.voltage_kV, column),
+            cs_mm=_common(ctf.cs_mm, column),
+            amplitude_contrast=_common(ctf.amplitude_contrast, column),
+            phase_shift_deg=_common(ctf.phase_shift_deg, column),
+            b_factor_A2=_common(ctf.b_factor_A2, column),
+        )
+
     def at(self, gy: Tensor, gx: Tensor) -> Tensor:
         """Its values at frequencies in 1/A, differentiable in whatever is a tensor.
 
@@ -93,19 +116,27 @@ class CTF:
         values
             `(ny, nx)` or, if any attribute is a tensor, `(n, ny, nx)`.
         """
-        wavelength = electron_wavelength_A(self.voltage_kV)
+        wavelength = electron_wavelength_A(_each(self.voltage_kV, gy))
         gyy, gxx = gy * gy, gx * gx
         g2 = gyy + gxx
         # cos(2 (a - angle)) g^2, without the angle of every frequency.
         angle = 2 * math.pi / 180 * _each(self.astigmatism_angle_deg, gy)
         turned = torch.cos(angle) * (gxx - gyy) + 2 * torch.sin(angle) * gx * gy
         chi = _each(self.defocus_A, gy) * g2 + _each(self.astigmatism_A, gy) / 2 * turned
-        chi = math.pi * wavelength * (chi - wavelength**2 * self.cs_mm * 1e7 / 2 * g2 * g2)
+        chi = (
+            math.pi * wavelength * (chi - wavelength**2 * _each(self.cs_mm, gy) * 1e7 / 2 * g2 * g2)
+        )
         chi = chi + math.pi / 180 * _each(self.phase_shift_deg, gy)
-        values = -torch.sin(chi + math.asin(self.amplitude_contrast))
+        values = -torch.sin(chi + torch.asin(_each(self.amplitude_contrast, gy)))
         if isinstance(self.b_factor_A2, float) and not self.b_factor_A2:
             return values
         return values * torch.exp(-_each(self.b_factor_A2, gy) / 4 * g2)
+
+
+def _common(values: NDArray[np.float64], column: Callable[[NDArray[np.float64]], Tensor]) -> Value:
+    """One number if all are the same, which most are, and costs less."""
+    same = len(values) and bool((values == values[0]).all())
+    return float(values[0]) if same else column(values)
 
 
 def _each(value: Value, like: Tensor) -> Tensor:

@@ -1,0 +1,35 @@
+"""Where to compute: on the graphics card if there is one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_cryoai.core.errors import CryoAIError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of that name; for "auto" CUDA, else MPS, else the CPU.
+
+    Raises
+    ------
+    CryoAIError
+        If this machine has no such device.
+    """
+    import torch  # takes a second, and most jobs do without it
+
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise CryoAIError(
+            f"there is no device '{name}' here ({str(error).splitlines()[0]})",
+            remedy="Choose auto or cpu",
+        ) from None
+    return device
