@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
+from napari_cryoai.cli.common import open_set
 from napari_cryoai.cli.evaluate import reference_for
 from napari_cryoai.cli.options import PATH, errors_told
-from napari_cryoai.cli.pick import open_set, run_pick
+from napari_cryoai.cli.pick import run_pick
 from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.picks import PickTable, concatenate
 from napari_cryoai.picking.evaluate import Comparison, compare

@@ -63,6 +63,24 @@ def evaluate_picks(
             _print(comparison, len(truth), left_out)
 
 
+@evaluate_group.command("map")
+@click.argument("map_", metavar="MAP", type=PATH)
+@click.option("--reference", required=True, type=PATH, help="Map to compare with: the truth.")
+@click.option("--mask", type=PATH, help="Soft mask, a map from 0 to 1.")
+@click.option("--json", "as_json", is_flag=True, help="Report in JSON, for machines.")
+def evaluate_map_command(map_: Path, reference: Path, mask: Path | None, as_json: bool) -> None:
+    """Compare MAP with a reference on the same grid.
+
+    Prints the resolution at FSC 0.5 (what counts against a noise-free reference) and 0.143, and the
+    correlation of the voxels; with a mask, both inside it too.
+    """
+    # Imported late: torch takes seconds to load, and picks need none of it.
+    from napari_cryoai.cli.fsc import evaluate_map
+
+    with errors_told(as_json):
+        evaluate_map(map_, reference, mask, as_json)
+
+
 def as_dict(comparison: Comparison, n_reference: int, left_out: list[str]) -> dict[str, object]:
     """The comparison's figures as JSON; what cannot be computed is null."""
     best, at = best_f1(comparison, n_reference)

@@ -10,10 +10,17 @@ from typing import Any
 
 import click
 
+from napari_cryoai.cli.common import (
+    counted,
+    open_set,
+    pixel_size_option,
+    run_options,
+    tell,
+    workers_from,
+)
 from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.micrograph import Micrograph
-from napari_cryoai.io.micrographs import check_pixel_sizes, open_micrographs
 from napari_cryoai.jobs.executor import Workers
 from napari_cryoai.jobs.record import write_record
 from napari_cryoai.jobs.run import run_to_console
@@ -25,16 +32,9 @@ from napari_cryoai.picking.store import FileStore
 @click.command("pick")
 @click.argument("micrographs", nargs=-1, required=True, type=PATH, metavar="MICROGRAPH...")
 @click.option("--output", required=True, type=PATH, help="Folder to write to.")
-@click.option(
-    "--pixel-size-A",
-    "pixel_size_A",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Of the micrographs; as in their headers if not given. [A]",
-)
+@pixel_size_option
 @params_options(PickParams)
-@click.option("--workers", default="auto", show_default=True, help="Processes, or 'auto'.")
-@click.option("--scheduler", help="Address of a dask scheduler that does the work instead.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON lines, for machines.")
+@run_options
 def pick_command(
     micrographs: tuple[Path, ...],
     output: Path,
@@ -53,28 +53,11 @@ def pick_command(
         params = params_from(PickParams, values)
         opened, problems = open_set(micrographs, pixel_size_A)
         for problem in problems:
-            _tell(problem, as_json)
-        result = run_pick(params, opened, output, problems, _workers(workers), scheduler, as_json)
+            tell(problem, as_json)
+        result = run_pick(
+            params, opened, output, problems, workers_from(workers), scheduler, as_json
+        )
         _summarise(result, opened, output, as_json)
-
-
-def open_set(
-    paths: Sequence[Path], pixel_size_A: float | None
-) -> tuple[list[Micrograph], list[CryoAIError]]:
-    """Open micrographs that all have a believable pixel size.
-
-    Raises
-    ------
-    CryoAIError
-        If none can be opened, or the pixel size has to be asked for.
-    """
-    opened, problems = open_micrographs(paths, pixel_size_A=pixel_size_A)
-    if not opened:
-        raise problems[0]
-    question = check_pixel_sizes(opened)
-    if question:
-        raise CryoAIError(question.rstrip("."), remedy="Answer with --pixel-size-A")
-    return opened, problems
 
 
 def run_pick(
@@ -120,29 +103,8 @@ def _summarise(
         }
         click.echo(json.dumps({"result": summary}))
         return
-    where = _counted(len(micrographs), "micrograph")
+    where = counted(len(micrographs), "micrograph")
     click.echo(
         f"{len(kept)} particles on {where}, {result.diameter_A:.0f} A wide, "
         f"scores from {result.threshold:.3f}: {output / 'picks.star'}"
-    )
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
-def _workers(text: str) -> Workers:
-    if text == "auto":
-        return "auto"
-    if not text.isdigit() or int(text) < 1:
-        raise CryoAIError(
-            f"'{text}' is no number of workers", remedy="Give --workers 1 or more, or auto"
-        )
-    return int(text)
-
-
-def _tell(problem: CryoAIError, as_json: bool) -> None:
-    click.echo(
-        json.dumps({"problem": problem.as_json()}) if as_json else f"Error: {problem}",
-        err=not as_json,
     )

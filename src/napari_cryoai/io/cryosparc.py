@@ -65,7 +65,7 @@ def read(path: Path, micrographs: Sequence[Micrograph]) -> PickTable:
             "that is the one with 'passthrough' in its name",
         )
     _check_fields(table, path)
-    yx = centres(*_from_fractions(table), path)
+    yx = centres(*from_fractions(table), path)
     mark = _mark(table.dtype)
     has_score = _SCORE in (table.dtype.names or ())
     picks = PickTable.of_points(
@@ -151,7 +151,7 @@ def _check_fields(table: NDArray[np.void], path: Path) -> None:
         )
 
 
-def _from_fractions(table: NDArray[np.void]) -> tuple[Floats, Floats]:
+def from_fractions(table: NDArray[np.void]) -> tuple[Floats, Floats]:
     """Centres x, y in pixels: fractions run from the left and from the last row upwards."""
     ny, nx = table[_SHAPE].astype(np.float64).T
     return table[_X].astype(np.float64) * nx, (1 - table[_Y].astype(np.float64)) * ny
@@ -160,7 +160,7 @@ def _from_fractions(table: NDArray[np.void]) -> tuple[Floats, Floats]:
 def _update(table: NDArray[np.void], picks: PickTable) -> None:
     """Put the picks' centres and scores into the table, bit for bit as before if unchanged."""
     ny, nx = table[_SHAPE].astype(np.float64).T
-    x, y = _from_fractions(table)
+    x, y = from_fractions(table)
     moved = (x != picks.yx_px[:, 1]) | (y != picks.yx_px[:, 0])
     table[_X][moved] = (picks.yx_px[:, 1] / nx)[moved]
     table[_Y][moved] = (1 - picks.yx_px[:, 0] / ny)[moved]

@@ -24,6 +24,7 @@ AnyPath = str | PathLike[str]
 ByteOrder = Literal["<", ">"]
 
 HEADER_BYTES = 1024
+CELL_ANGLES = ("alpha", "beta", "gamma")
 PACKED = 101
 DTYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2", PACKED: "u1"}
 MODES = {np.dtype(code): mode for mode, code in DTYPES.items() if mode != PACKED}
@@ -52,6 +53,12 @@ class MrcHeader:
         Index of the first column, row and section.
     mapcrs
         Which axis (1 = x, 2 = y, 3 = z) columns, rows and sections are.
+    cell_A
+        Extent of the grid along x, y and z.
+    cell_deg
+        Angles between its axes.
+    grid
+        Number of intervals that `cell_A` is cut into, along x, y and z.
     space_group
         0 for a stack of images, 1 for a volume.
     byte_order
@@ -66,6 +73,9 @@ class MrcHeader:
     origin: tuple[float, float, float]
     nstart: tuple[int, int, int]
     mapcrs: tuple[int, int, int]
+    cell_A: tuple[float, float, float]
+    cell_deg: tuple[float, float, float]
+    grid: tuple[int, int, int]
     space_group: int
     byte_order: ByteOrder
     offset: int
@@ -148,23 +158,36 @@ def read_mrc(path: AnyPath, section: int | None = None) -> NDArray[Any]:
     return values if section is None else values[0]
 
 
-def write_mrc(path: AnyPath, array: NDArray[Any], pixel_size_A: float | None) -> None:
+def write_mrc(
+    path: AnyPath,
+    array: NDArray[Any],
+    pixel_size_A: float | None,
+    *,
+    origin_xyz_A: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> None:
     """Write an image `(ny, nx)` or a stack or map `(nz, ny, nx)`; the file appears when complete.
 
     A name that ends in `.mrcs` makes it a stack of images. Values keep their type where MRC has
-    it (int8, int16, uint16, float16, float32); others become float32.
+    it (int8, int16, uint16, float16, float32); others become float32. `origin_xyz_A` is where the
+    first voxel lies.
     """
     path, data = Path(path), np.asarray(array)
     if data.dtype.newbyteorder("=") not in MODES:
         data = data.astype(np.int16 if data.dtype in (np.uint8, np.bool_) else np.float32)
     data = np.ascontiguousarray(data, data.dtype.newbyteorder("<"))
-    header = _new_header(data, pixel_size_A, is_stack=path.suffix == ".mrcs")
+    header = _new_header(data, pixel_size_A, origin_xyz_A, is_stack=path.suffix == ".mrcs")
     with replacing(path) as part, part.open("wb") as file:
         file.write(header)
         file.write(data.data)
 
 
-def _new_header(data: NDArray[Any], pixel_size_A: float | None, *, is_stack: bool) -> bytes:
+def _new_header(
+    data: NDArray[Any],
+    pixel_size_A: float | None,
+    origin_xyz_A: tuple[float, float, float],
+    *,
+    is_stack: bool,
+) -> bytes:
     nx, ny, nz = (*data.shape[::-1], 1)[:3]
     header = np.zeros((), HEADER_DTYPE.newbyteorder("<"))
     header["mode"] = MODES[data.dtype.newbyteorder("=")]
@@ -173,6 +196,7 @@ def _new_header(data: NDArray[Any], pixel_size_A: float | None, *, is_stack: boo
     for axis, cells in zip("xyz", (nx, ny, header["mz"]), strict=True):
         header["cella"][axis] = cells * (pixel_size_A or 0.0)
     header["cellb"] = (90, 90, 90)
+    header["origin"] = origin_xyz_A
     header["mapc"], header["mapr"], header["maps"] = 1, 2, 3
     finite = np.asarray(data[np.isfinite(data)], np.float64)
     if finite.size:
@@ -202,6 +226,9 @@ def _parse(raw: bytes, path: Path) -> MrcHeader:
         origin=cast(Any, tuple(float(fields["origin"][axis]) for axis in "xyz")),
         nstart=cast(Any, tuple(int(fields[f"n{axis}start"]) for axis in "xyz")),
         mapcrs=cast(Any, tuple(int(fields[f"map{axis}"]) for axis in "crs")),
+        cell_A=cast(Any, tuple(float(fields["cella"][axis]) for axis in "xyz")),
+        cell_deg=cast(Any, tuple(float(fields["cellb"][angle]) for angle in CELL_ANGLES)),
+        grid=cast(Any, tuple(int(fields[f"m{axis}"]) for axis in "xyz")),
         space_group=int(fields["ispg"]),
         byte_order=order,
         offset=HEADER_BYTES + int(fields["nsymbt"]),

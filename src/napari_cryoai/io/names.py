@@ -270,3 +270,13 @@ def match_to_names(foreign: Sequence[str], names: Sequence[str]) -> dict[str, st
 
 def _no_pixels() -> NDArray[np.float32]:
     return np.empty((0, 0), np.float32)
+
+
+def star_name(micrograph: Micrograph) -> str:
+    """What `_rlnMicrographName` calls a micrograph."""
+    here, path = Path.cwd(), micrograph.path.absolute()
+    if ".." in path.parts or not path.is_relative_to(here):
+        return micrograph.name
+    section, at, _ = PurePosixPath(micrograph.name).name.rpartition("@")
+    own_section = "@" in micrograph.path.name
+    return ("" if own_section else section + at) + path.relative_to(here).as_posix()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from napari_cryoai.core.errors import CryoAIError
@@ -33,3 +35,19 @@ def choose_device(name: str = "auto") -> torch.device:
             remedy="Choose auto or cpu",
         ) from None
     return device
+
+
+@contextmanager
+def sharing_cores(threads: int) -> Iterator[None]:
+    """Let torch use only its share of the cores in each of so many threads.
+
+    Each would use all of them otherwise, and they would wait for each other most of the time.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, before // threads))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

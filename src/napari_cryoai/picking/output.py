@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from napari_cryoai.core.document import PickDocument, PickFilters
 from napari_cryoai.core.filters import shown
 from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.picks import PickTable
+from napari_cryoai.io.names import star_name
 from napari_cryoai.io.picks import write_picks
 from napari_cryoai.picking.pick import PickResult
 
@@ -41,13 +42,3 @@ def write_result(
         *write_picks(everything, output_dir / ALL, micrographs=renamed, full=True),
         *write_picks(kept, output_dir / KEPT, micrographs=renamed),
     ]
-
-
-def star_name(micrograph: Micrograph) -> str:
-    """What `_rlnMicrographName` calls a micrograph."""
-    here, path = Path.cwd(), micrograph.path.absolute()
-    if ".." in path.parts or not path.is_relative_to(here):
-        return micrograph.name
-    section, at, _ = PurePosixPath(micrograph.name).name.rpartition("@")
-    own_section = "@" in micrograph.path.name
-    return ("" if own_section else section + at) + path.relative_to(here).as_posix()

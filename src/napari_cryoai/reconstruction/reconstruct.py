@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.particle_stack import ParticleStack
-from napari_cryoai.jobs.devices import choose_device
+from napari_cryoai.jobs.devices import choose_device, sharing_cores
 from napari_cryoai.jobs.params import Params
 from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.physics.backprojection import SliceSum
@@ -186,7 +186,7 @@ def _summed(
     """Add all that is missing; how many of each half are in, whenever both threads are at rest."""
     now = list(done)
     per_batch = max(1, BATCH_BYTES // (4 * stack.box_size_px**2))
-    with ThreadPoolExecutor(len(sums)) as pool:
+    with sharing_cores(len(sums)), ThreadPoolExecutor(len(sums)) as pool:
         while any(count < len(rows) for count, rows in zip(now, halves, strict=True)):
             running: list[Future[None]] = []
             for i, rows in enumerate(halves):

@@ -1,0 +1,189 @@
+"""`cryoai fsc`: the resolution that two half maps speak for; and maps against a reference."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from pydantic import Field
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
+from napari_cryoai.core.density_map import DensityMap, check_same_grid
+from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.io.maps import read_map
+from napari_cryoai.jobs.params import Params
+from napari_cryoai.jobs.record import write_record
+from napari_cryoai.physics.fsc import (
+    HALF_MAPS,
+    MAP_TO_MODEL,
+    FscCurve,
+    HalfMapFsc,
+    fsc,
+    half_map_fsc,
+    masked_fsc,
+)
+from napari_cryoai.reconstruction.fsc_picture import (
+    resolution_text,
+    write_fsc_picture,
+    write_fsc_table,
+)
+
+
+class FscParams(Params):
+    """How an FSC is computed."""
+
+    pixel_size_A: float | None = Field(
+        None,
+        gt=0,
+        title="Voxel size",
+        description="Of the maps; as in their headers if not given.",
+        json_schema_extra={"unit": "A"},
+    )
+    seed: int = Field(0, ge=0, title="Seed", description="Of the random phases of the correction.")
+
+
+@click.command("fsc")
+@click.argument("half1", type=PATH)
+@click.argument("half2", type=PATH)
+@click.option("--mask", type=PATH, help="Soft mask, a map from 0 to 1.")
+@click.option("--output", type=PATH, help="Folder to write fsc.csv, fsc.png and job.json to.")
+@params_options(FscParams)
+@click.option("--json", "as_json", is_flag=True, help="Report in JSON, for machines.")
+def fsc_command(
+    half1: Path,
+    half2: Path,
+    mask: Path | None,
+    output: Path | None,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Fourier shell correlation of two half maps, HALF1 and HALF2.
+
+    Prints the resolution at 0.143 and 0.5. With a mask also that of the masked maps, and the one to
+    report: corrected for what the mask itself correlates, with random phases.
+    """
+    with errors_told(as_json):
+        started = time.monotonic()
+        params = params_from(FscParams, values)
+        paths = [half1, half2] + ([mask] if mask else [])
+        pixel_size_A, maps = read_on_one_grid(paths, params.pixel_size_A)
+        curves = half_map_fsc(
+            maps[0], maps[1], pixel_size_A, maps[2] if mask else None, seed=params.seed
+        )
+        if output:
+            _write(output, curves, params, paths, time.monotonic() - started)
+        report(curves.curves(), as_json, pixel_size_A)
+
+
+def evaluate_map(map_: Path, reference: Path, mask: Path | None, as_json: bool) -> None:
+    """What `cryoai evaluate map` does; here because it needs torch, and its group does not.
+
+    Raises
+    ------
+    CryoAIError
+        If the maps cannot be read, or do not lie on the same grid.
+    """
+    paths = [map_, reference] + ([mask] if mask else [])
+    pixel_size_A, maps = read_on_one_grid(paths, None)
+    n = max(maps[0].shape)
+    curves = {"unmasked": FscCurve(fsc(maps[0], maps[1]), n, pixel_size_A)}
+    correlations = {"unmasked": correlation(maps[0], maps[1])}
+    if mask:
+        curves["masked"] = FscCurve(masked_fsc(*maps), n, pixel_size_A)
+        correlations["masked"] = correlation(*maps)
+    report(curves, as_json, pixel_size_A, correlations)
+
+
+def read_on_one_grid(
+    paths: list[Path], pixel_size_A: float | None
+) -> tuple[float, tuple[Tensor, ...]]:
+    """Read maps that are compared voxel by voxel.
+
+    Returns
+    -------
+    pixel_size_A
+        Of them all.
+    maps
+        `(nz, ny, nx)` each.
+
+    Raises
+    ------
+    CryoAIError
+        If box or voxel size differ. Their places may: many programs write no origin.
+    """
+    first = read_map(paths[0], pixel_size_A)
+    maps = [first.data]
+    for path in paths[1:]:
+        other = read_map(path, pixel_size_A)
+        _check_grid(first, other, path)
+        maps.append(other.data)
+    return first.pixel_size_A, tuple(torch.from_numpy(data) for data in maps)
+
+
+def correlation(a: Tensor, b: Tensor, weights: Tensor | None = None) -> float | None:
+    """Pearson's correlation of two maps over all voxels, or with weights; none if one is flat."""
+    w = torch.ones_like(a, dtype=torch.float64) if weights is None else weights.double()
+    w = w / w.sum()
+    a, b = (m.double() - (w * m.double()).sum() for m in (a, b))
+    power = float((w * a * a).sum() * (w * b * b).sum())
+    return float((w * a * b).sum()) / math.sqrt(power) if power > 0 else None
+
+
+def report(
+    curves: dict[str, FscCurve],
+    as_json: bool,
+    pixel_size_A: float,
+    correlations: dict[str, float | None] | None = None,
+) -> None:
+    """Tell the resolutions of curves, and correlations if there are some."""
+    found = {name: _resolutions(curve) for name, curve in curves.items() if name != "randomised"}
+    for name, value in (correlations or {}).items():
+        found[name]["correlation"] = value
+    if as_json:
+        click.echo(json.dumps({"pixel_size_A": pixel_size_A, **found}))
+        return
+    columns = ["FSC 0.143", "FSC 0.5"] + (["correlation"] if correlations else [])
+    table = Table("", *columns)
+    for name, curve in curves.items():
+        if name == "randomised":
+            continue
+        cells = [resolution_text(curve.resolution_A(t)) for t in (HALF_MAPS, MAP_TO_MODEL)]
+        if correlations:
+            value = correlations[name]
+            cells.append("none" if value is None else f"{value:.4f}")
+        table.add_row(name, *cells)
+    Console(width=100).print(table)
+
+
+def _resolutions(curve: FscCurve) -> dict[str, float | None]:
+    named = {"resolution_0.143_A": HALF_MAPS, "resolution_0.5_A": MAP_TO_MODEL}
+    values = {name: curve.resolution_A(level) for name, level in named.items()}
+    return {name: v if math.isfinite(v) else None for name, v in values.items()}
+
+
+def _check_grid(first: DensityMap, other: DensityMap, path: Path) -> None:
+    try:
+        check_same_grid(first, replace(other, origin_A=first.origin_A))
+    except CryoAIError as error:
+        raise CryoAIError(error.problem, path=path, remedy=error.remedy) from None
+
+
+def _write(
+    output: Path, curves: HalfMapFsc, params: FscParams, paths: list[Path], seconds: float
+) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    write_fsc_table(output / "fsc.csv", curves)
+    write_fsc_picture(output / "fsc.png", curves)
+    made = [output / "fsc.csv", output / "fsc.png"]
+    write_record(
+        output, "fsc", params, inputs=paths, outputs=made, seed=params.seed, seconds=seconds
+    )

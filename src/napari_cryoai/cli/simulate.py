@@ -1,0 +1,228 @@
+"""`cryoai simulate`: images and maps with known truth, from atomic structures or maps."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
+from napari_cryoai.cli.simulate_params import (
+    HalfMapSetParams,
+    MicrographSetParams,
+    ParticleSetParams,
+)
+from napari_cryoai.core.density_map import DensityMap
+from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.structure import Structure
+from napari_cryoai.io.maps import is_map, read_map
+from napari_cryoai.io.structures import read_structure
+from napari_cryoai.jobs.params import Params
+from napari_cryoai.jobs.progress import Job, Progress
+from napari_cryoai.jobs.record import write_record
+from napari_cryoai.jobs.run import run_to_console
+
+if TYPE_CHECKING:
+    from napari_cryoai.physics.conformers import Conformers
+
+Written = Job[list[Path]]
+
+
+@click.group("simulate")
+def simulate_group() -> None:
+    """Images and maps with known truth, from atomic structures (PDB, mmCIF) or a map.
+
+    A value that is drawn may be a number, or a distribution: "uniform 8000 25000", "log-uniform
+    0.03 0.15", "normal 0 3", "log-normal 1 0.1", "exponential 2".
+    """
+
+
+def _simulation(
+    name: str, params: type[Params]
+) -> Callable[[Callable[..., Written]], click.Command]:
+    """Make a subcommand of a job that takes parameters, structures and an output folder."""
+
+    def decorate(job: Callable[..., Written]) -> click.Command:
+        def command(
+            structures: tuple[Path, ...], output: Path, as_json: bool, **values: Any
+        ) -> None:
+            start = time.perf_counter()
+            with errors_told(as_json):
+                chosen = params_from(params, values)
+                title = f"Simulating {name}"
+                written = run_to_console(job(chosen, structures, output), title, json_lines=as_json)
+                write_record(
+                    output,
+                    f"simulate {name}",
+                    chosen,
+                    inputs=structures,
+                    outputs=written,
+                    seed=values["seed"],
+                    seconds=time.perf_counter() - start,
+                )
+                if not as_json:
+                    click.echo(f"Written: {', '.join(str(path) for path in written[:5])}")
+
+        command.__doc__ = job.__doc__
+        for option in (
+            click.option("--json", "as_json", is_flag=True, help="Report in JSON lines."),
+            params_options(params),
+            click.option("--output", required=True, type=PATH, help="Folder to write to."),
+            click.argument(
+                "structures", nargs=-1, required=True, type=PATH, metavar="STRUCTURE..."
+            ),
+        ):
+            command = option(command)
+        return simulate_group.command(name)(command)
+
+    return decorate
+
+
+@_simulation("particles", ParticleSetParams)
+def particles(
+    params: ParticleSetParams, structures: Sequence[Path], output: Path
+) -> Job[list[Path]]:
+    """Particle images with poses, CTF and states: Particles/*.mrcs and particles.star.
+
+    Several structures are several states of one molecule, in one frame of coordinates.
+    """
+    from napari_cryoai.physics.distributions import Distribution
+    from napari_cryoai.physics.particle_files import PARTICLES, write_particle_set
+    from napari_cryoai.physics.particle_images import ParticleSimulator
+    from napari_cryoai.physics.particle_model import ParticleModel
+
+    model = ParticleModel(
+        per_micrograph=params.per_micrograph,
+        preferred_fraction=params.preferred_fraction,
+        shift_A=Distribution.of(params.shift_A),
+        defocus_A=Distribution.of(params.defocus_A),
+        b_factor_A2=Distribution.of(params.b_factor_A2),
+        snr=Distribution.of(params.snr),
+        neighbours=params.neighbours,
+    )
+    yield Progress(0, params.count, "maps")
+    found = conformers(structures, params.box_size_px, params.pixel_size_A, params.path_steps)
+    simulator = ParticleSimulator(model, found, params.seed)
+    for done in write_particle_set(simulator, params.count, output):
+        yield Progress(done, params.count, "images")
+    return [output / PARTICLES]
+
+
+@_simulation("micrographs", MicrographSetParams)
+def micrographs(params: MicrographSetParams, structures: Sequence[Path], output: Path) -> Written:
+    """Micrographs, junk masks, and true_positions.star with the poses of all particles.
+
+    Particles lie at their own depths; carbon, ice, aggregates and denatured particles lie between.
+    """
+    from napari_cryoai.physics.distributions import Distribution
+    from napari_cryoai.physics.micrograph_set import TRUTH, MicrographSet, write_micrograph_set
+    from napari_cryoai.physics.model import MicrographModel
+
+    side = params.side_px
+    base = MicrographModel(
+        (side, side),
+        params.pixel_size_A,
+        min_distance_A=params.min_distance_A,
+        preferred_fraction=params.preferred_fraction,
+    )
+    models = MicrographSet(
+        base,
+        particles=Distribution.of(params.particles),
+        empty=params.empty,
+        defocus_A=Distribution.of(params.defocus_A),
+        snr=Distribution.of(params.snr),
+        ice_thickness_A=Distribution.of(params.ice_thickness_A),
+        carbon=params.carbon,
+    )
+    yield Progress(0, params.count, "maps")
+    found = conformers(structures, None, params.pixel_size_A)
+    written = []
+    for path in write_micrograph_set(models, found, params.count, params.seed, output):
+        written.append(path)
+        yield Progress(len(written), params.count, path.name)
+    return [output / TRUTH]
+
+
+@_simulation("half-maps", HalfMapSetParams)
+def half_maps(params: HalfMapSetParams, structures: Sequence[Path], output: Path) -> Written:
+    """Half maps with independent noise, their mask, labels, and the map without noise.
+
+    One folder for each pair: half1.mrc, half2.mrc, mask.mrc, truth.mrc, labels.mrc (0 solvent, 1
+    protein, 2 nucleic acid, 3 glycan, 4 detergent), all in the frame of the structure.
+    """
+    from napari_cryoai.physics.distributions import Distribution
+    from napari_cryoai.physics.half_map_files import write_half_maps
+    from napari_cryoai.physics.half_maps import HalfMapModel
+
+    drawn = ("resolution_A", "b_factor_A2", "b_spread", "sharpening_A2", "preferred_fraction")
+    model = HalfMapModel(
+        membrane=params.membrane,
+        nucleic=params.nucleic,
+        masked=params.masked,
+        glycans=Distribution.of(params.glycans),
+        **{name: Distribution.of(getattr(params, name)) for name in drawn},
+    )
+    jobs = [(path, i) for path in structures for i in range(params.count)]
+    written: list[Path] = []
+    for number, (path, i) in enumerate(jobs):
+        yield Progress(number, len(jobs), path.name)
+        structure = read_structure(path)
+        n = params.box_size_px or box_of([structure], params.pixel_size_A)
+        folder = output / f"{path.name.split('.')[0]}_{i + 1:03d}"
+        seed = params.seed + number
+        written += write_half_maps(structure, model, n, params.pixel_size_A, seed, folder)
+    yield Progress(len(jobs), len(jobs), "")
+    return written
+
+
+def conformers(
+    paths: Sequence[Path], n: int | None, pixel_size_A: float, path_steps: int = 0
+) -> Conformers:
+    """The maps that particles are made of, in a box of `n` voxels or one that fits.
+
+    Raises
+    ------
+    CryoAIError
+        If a map has another box or voxel size than is asked for, or a path has not two ends.
+    """
+    import torch
+
+    from napari_cryoai.physics.conformers import Conformers
+
+    if paths and all(is_map(path) for path in paths):
+        maps = [read_map(path) for path in paths]
+        for path, density in zip(paths, maps, strict=True):
+            _check_size(density, path, n or len(density.data), pixel_size_A)
+        return Conformers.of_maps([torch.from_numpy(m.data) for m in maps], pixel_size_A)
+    atoms: list[Structure] = [read_structure(path) for path in paths]
+    n = n or box_of(atoms, pixel_size_A)
+    if not path_steps:
+        return Conformers.of_structures(atoms, n, pixel_size_A)
+    if len(atoms) != 2:
+        raise CryoAIError(
+            f"a path has two ends, and {len(atoms)} structures were given",
+            remedy="Give two structures, or leave out --path-steps",
+        )
+    return Conformers.along_path(atoms[0], atoms[1], path_steps, n, pixel_size_A)
+
+
+def box_of(structures: Sequence[Structure], pixel_size_A: float) -> int:
+    """An even box, in pixels, that holds the structures with a quarter of their width to spare."""
+    widest_A = max(structure.diameter_A for structure in structures)
+    return 2 * math.ceil(1.25 * widest_A / pixel_size_A / 2) + 8
+
+
+def _check_size(density: DensityMap, path: Path, n: int, pixel_size_A: float) -> None:
+    nz, ny, nx = density.data.shape
+    if {nz, ny, nx} == {n} and abs(density.pixel_size_A / pixel_size_A - 1) < 1e-3:
+        return
+    raise CryoAIError(
+        f"has {nx} x {ny} x {nz} voxels of {density.pixel_size_A:g} A, "
+        f"and a cube of {n} voxels of {pixel_size_A:g} A was asked for",
+        path=path,
+        remedy="Give the map's own size with --box-size-px and --pixel-size-A",
+    )

@@ -1,0 +1,1 @@
+"""Picks to particle images: CTF estimation and extraction."""
