@@ -1,5 +1,7 @@
 """Contrast transfer, against numbers worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -29,14 +31,50 @@ def test_without_aberration_zeros_lie_where_wavelength_times_defocus_makes_whole
     assert np.abs(at(ctf, *zeros)).max() < 1e-4
 
 
-def test_the_published_formula_in_double_precision():
-    ctf = CTF(17_000.0, 900.0, 25.0, 200.0, 2.0, 0.08, 30.0)
-    g, angle = 0.11, np.deg2rad(70.0)
-    wavelength = electron_wavelength_A(200.0)
-    defocus = (17_450.0 + 16_550.0 + 900.0 * np.cos(2 * (angle - np.deg2rad(25.0)))) / 2
-    chi = np.pi * wavelength * g**2 * (defocus - 0.5 * wavelength**2 * g**2 * 2.0e7)
-    expected = -np.sin(chi + np.deg2rad(30.0) + np.arctan(0.08 / np.sqrt(1 - 0.08**2)))
-    assert at(ctf, g, angle_deg=70.0)[0] == pytest.approx(expected, abs=1e-4)
+@pytest.mark.parametrize(("shape", "seed"), [((64, 64), 0), ((65, 63), 1), ((40, 41), 2)])
+def test_it_agrees_with_the_formula_of_ctffind(shape, seed):
+    """Rohou and Grigorieff 2015, equations 2 to 5, with two principal defoci as they are there."""
+    rng = np.random.default_rng(seed)
+    u, v, angle = rng.uniform(15_000, 20_000), rng.uniform(10_000, 15_000), rng.uniform(0, 180)
+    voltage_kV, cs_mm, contrast, shift = rng.choice([200.0, 300.0]), 2.0, 0.08, rng.uniform(0, 90)
+    fy = np.fft.fftfreq(shape[0], 1.3)[:, None]
+    fx = np.fft.rfftfreq(shape[1], 1.3)[None, :]
+    wavelength = electron_wavelength_A(voltage_kV)
+    towards = np.arctan2(fy, fx) - np.deg2rad(angle)
+    defocus = (u + v + (u - v) * np.cos(2 * towards)) / 2
+    g2 = fy**2 + fx**2
+    chi = np.pi * wavelength * g2 * (defocus - 0.5 * wavelength**2 * g2 * cs_mm * 1e7)
+    extra = np.deg2rad(shift) + np.arctan(contrast / np.sqrt(1 - contrast**2))
+    ctf = CTF.of_principal(
+        torch.tensor([u], dtype=torch.float64),
+        torch.tensor([v], dtype=torch.float64),
+        torch.tensor([angle], dtype=torch.float64),
+        voltage_kV=float(voltage_kV),
+        cs_mm=cs_mm,
+        amplitude_contrast=contrast,
+        phase_shift_deg=float(shift),
+    )
+    found = ctf.at(*frequencies(shape, 1.3, dtype=torch.float64))[0].numpy()
+    assert np.abs(found + np.sin(chi + extra)).max() < 1e-6
+
+
+@pytest.mark.parametrize(("defocus_um", "pixel_A", "error"), [(0.5, 4.0, 3e-5), (2.5, 1.1, 3e-4)])
+def test_it_agrees_with_torch_ctf(defocus_um, pixel_A, error):
+    """Up to sign, and to float32, which torch-ctf computes in: hundreds of radians in the end."""
+    torch_ctf = pytest.importorskip("torch_ctf")
+    for shape in ((64, 64), (65, 63)):
+        theirs = torch_ctf.calculate_ctf_2d(
+            *(torch.tensor(value) for value in (defocus_um, 0.1, 35.0, 300.0, 2.7, 0.1, 10.0)),
+            torch.tensor(pixel_A),
+            shape,
+            rfft=True,
+            fftshift=False,
+        )
+        ctf = CTF(torch.tensor([1e4 * defocus_um]), 2000.0, 35.0, phase_shift_deg=10.0)
+        ours = replace(ctf, amplitude_contrast=0.1).at(
+            *frequencies(shape, pixel_A, dtype=torch.float64)
+        )
+        assert (ours[0] + theirs).abs().max() < error
 
 
 def test_the_larger_defocus_lies_along_the_angle_of_astigmatism():
