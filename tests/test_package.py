@@ -95,7 +95,15 @@ def test_a_parameter_says_what_it_is(name: str, field: FieldInfo):
     assert field.description.endswith(".")
     assert field.default is not PydanticUndefined, "a form must be able to begin with it"
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    units = {"_A": "A", "_px": "px", "_deg": "deg", "_um": "um"}
+    units = {
+        "_A": "A",
+        "_A2": "A^2",
+        "_px": "px",
+        "_deg": "deg",
+        "_um": "um",
+        "_kV": "kV",
+        "_mm": "mm",
+    }
     unit = next((unit for suffix, unit in units.items() if name.endswith(suffix)), None)
     assert extra.get("unit") == unit, "the unit in the name is the unit that is shown"
 

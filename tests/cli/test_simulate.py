@@ -63,6 +63,7 @@ def test_particles_come_with_poses_ctf_halves_and_shifts(
     assert np.allclose(ctf.voltage_kV, 300)
     assert 7_000 < ctf.defocus_v_A.min() <= ctf.defocus_u_A.max() < 26_000
     assert stack.shifts_yx_A.std() == pytest.approx(3, rel=0.2)
+    assert read_map(out / "truth.mrc").data.shape == (32, 32, 32)
     record = json.loads((out / "job.json").read_text())
     assert record["parameters"]["count"] == 150
 

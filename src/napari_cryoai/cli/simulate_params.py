@@ -8,13 +8,18 @@ from pydantic.config import JsonDict
 from napari_cryoai.jobs.params import Params
 
 LENGTH: JsonDict = {"unit": "A"}
+PIXELS: JsonDict = {"unit": "px"}
+AREA: JsonDict = {"unit": "A^2"}
 
 
 class ParticleSetParams(Params):
     """What `cryoai simulate particles` asks for."""
 
     count: int = Field(1000, ge=1, title="Count", description="Particle images.")
-    box_size_px: int = Field(128, ge=8, le=2048, title="Box", description="Side of the images.")
+    box_size_px: int = Field(
+        128, ge=8, le=2048, title="Box", description="Side of the images.",
+        json_schema_extra=PIXELS,
+    )  # fmt: skip
     pixel_size_A: float = Field(
         1.5, gt=0.1, lt=50, title="Pixel size", description="Of the images.",
         json_schema_extra=LENGTH,
@@ -37,7 +42,7 @@ class ParticleSetParams(Params):
     )  # fmt: skip
     b_factor_A2: str = Field(
         "uniform 40 120", title="B-factor", description="Of each micrograph's envelope.",
-        json_schema_extra={"unit": "A^2"},
+        json_schema_extra=AREA,
     )  # fmt: skip
     neighbours: float = Field(
         0.3, ge=0, le=10, title="Neighbours", description="Other particles in a box, on average."
@@ -57,8 +62,9 @@ class MicrographSetParams(Params):
 
     count: int = Field(10, ge=1, title="Count", description="Micrographs.")
     side_px: int = Field(
-        2048, ge=128, le=16384, title="Side", description="Of the micrographs, in pixels."
-    )
+        2048, ge=128, le=16384, title="Side", description="Of the micrographs.",
+        json_schema_extra=PIXELS,
+    )  # fmt: skip
     pixel_size_A: float = Field(
         1.5, gt=0.1, lt=50, title="Pixel size", description="Of the micrographs.",
         json_schema_extra=LENGTH,
@@ -101,8 +107,9 @@ class HalfMapSetParams(Params):
 
     count: int = Field(1, ge=1, title="Count", description="Pairs of half maps of each structure.")
     box_size_px: int | None = Field(
-        None, ge=16, le=1024, title="Box", description="Side of the maps; what fits if not given."
-    )
+        None, ge=16, le=1024, title="Box", description="Side of the maps; what fits if not given.",
+        json_schema_extra=PIXELS,
+    )  # fmt: skip
     pixel_size_A: float = Field(
         1.2, gt=0.1, lt=50, title="Voxel size", description="Of the maps.",
         json_schema_extra=LENGTH,
@@ -113,14 +120,14 @@ class HalfMapSetParams(Params):
     )  # fmt: skip
     b_factor_A2: str = Field(
         "log-normal 50 0.4", title="B-factor", description="Median over the residues.",
-        json_schema_extra={"unit": "A^2"},
+        json_schema_extra=AREA,
     )  # fmt: skip
     b_spread: str = Field(
         "uniform 0.1 0.7", title="Spread", description="Of the logarithm of residues' B-factors."
     )
     sharpening_A2: str = Field(
         "0", title="Sharpening", description="B-factor applied afterwards, positive for sharper.",
-        json_schema_extra={"unit": "A^2"},
+        json_schema_extra=AREA,
     )  # fmt: skip
     preferred_fraction: str = Field(
         "uniform 0 0.7", title="Preferred view", description="Share of particles seen along it."

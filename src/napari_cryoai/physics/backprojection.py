@@ -9,8 +9,8 @@ from napari_cryoai.physics.fourier import to_real
 from napari_cryoai.physics.kernels import correction
 from napari_cryoai.physics.slices import corners, disk, in_half_space, padded_size
 
-POINTS = 1 << 19
-"""Frequencies inserted at a time: about 50 MB of indices and weights."""
+POINTS = 1 << 18
+"""Frequencies inserted at a time: about 30 MB of indices and weights."""
 
 LEAST_WEIGHT = 1e-3
 """Of the mean in its shell; a frequency that fewer views have seen is damped (Scheres 2012)."""
@@ -76,7 +76,7 @@ class SliceSum:
 
     def mean_weight(self) -> Tensor:
         """Mean weight in every shell, `(n // 2 + 1,)`; 0 says that no view has reached it."""
-        return self._shell_mean(self._folded()[1])
+        return self._shell_mean(self._folded()[1], self._shell())
 
     def map(self, noise_to_signal: Tensor | None = None) -> Tensor:
         """The map that the slices are of.
@@ -94,13 +94,13 @@ class SliceSum:
             samples lie around frequency 0.
         """
         numerator, weights = self._folded()
-        mean = self._shell_mean(weights)
-        floor = self._spread(LEAST_WEIGHT * mean)
+        shell = self._shell()
+        mean = self._shell_mean(weights, shell)
         if noise_to_signal is not None:
-            weights = weights + self._spread(mean * noise_to_signal.to(mean))
-        weights = torch.maximum(weights, floor)
-        numerator = torch.where(weights > 0, numerator / weights.clamp(min=1e-30), 0)
-        return self._to_map(numerator * (self._radius() < self.n / 2))
+            weights += _each(mean * noise_to_signal.to(mean), 0.0)[shell]
+        torch.maximum(weights, _each(LEAST_WEIGHT * mean, torch.inf)[shell], out=weights)
+        numerator /= weights.clamp_(min=1e-30)
+        return self._to_map(numerator)
 
     def _insert(self, values: Tensor, weights: Tensor, rotations: Tensor, xy: Tensor) -> None:
         where, is_mirrored = in_half_space(rotations, xy * (self.size / self.n))
@@ -140,25 +140,19 @@ class SliceSum:
             total += full.flip(inverted).permute([axis.index(j) for j in range(3)])
         return total.permute(2, 1, 0)[..., self.size // 2 :]
 
-    def _radius(self) -> Tensor:
-        """Length of the frequencies of `_folded`, in shells of the images."""
+    def _shell(self) -> Tensor:
+        """Shell of each frequency of `_folded`, int32; those from Nyquist on count as one more."""
         z = torch.arange(self.size + 1, device=self.weights.device) - self.size // 2
         x = z[self.size // 2 :]
-        squared = z[:, None, None] ** 2 + z[:, None] ** 2 + x**2
-        return squared.sqrt() * (self.n / self.size)
+        squared = (z[:, None, None] ** 2 + z[:, None] ** 2 + x**2).float()
+        radius = squared.sqrt_().mul_(self.n / self.size)
+        beyond = radius >= self.n / 2
+        return radius.round_().masked_fill_(beyond, self.n // 2 + 1).int()
 
-    def _shell(self) -> Tensor:
-        return self._radius().round_().long().clamp_(max=self.n // 2 + 1)
-
-    def _shell_mean(self, weights: Tensor) -> Tensor:
-        shell = self._shell().flatten()
-        count = torch.bincount(shell, minlength=self.n // 2 + 2)
-        total = torch.bincount(shell, weights.flatten(), minlength=self.n // 2 + 2)
-        return (total / count)[: self.n // 2 + 1].float()
-
-    def _spread(self, per_shell: Tensor) -> Tensor:
-        """A value for every frequency of `_folded` from one for each shell."""
-        return torch.cat([per_shell, per_shell[-1:]])[self._shell()]
+    def _shell_mean(self, weights: Tensor, shell: Tensor) -> Tensor:
+        count = torch.bincount(shell.flatten(), minlength=self.n // 2 + 2)
+        total = torch.bincount(shell.flatten(), weights.flatten(), minlength=self.n // 2 + 2)
+        return (total / count.clamp(min=1))[: self.n // 2 + 1].float()
 
     def _to_map(self, transform: Tensor) -> Tensor:
         unshifted = torch.fft.ifftshift(transform[:-1, :-1], dim=(0, 1))
@@ -166,6 +160,11 @@ class SliceSum:
         first = self.size // 2 - self.n // 2
         inner = (slice(first, first + self.n),) * 3
         return padded[inner] / correction("linear", self.n, self.size, padded.device)
+
+
+def _each(per_shell: Tensor, beyond: float) -> Tensor:
+    """Values of the shells, and one for all that lies beyond Nyquist."""
+    return torch.cat([per_shell, per_shell.new_tensor([beyond])])
 
 
 def split_group(group: Tensor) -> tuple[Tensor, Tensor]:

@@ -39,8 +39,17 @@ def record(
     particles: Floats,
     dirt: Dirt,
     rng: np.random.Generator,
+    imaged: Floats | None = None,
 ) -> Floats:
-    """From the specimen to the image of the whole canvas."""
+    """From the specimen to the image of the whole canvas.
+
+    Parameters
+    ----------
+    particle, particles
+        What pseudo-atoms are like, and their mass per pixel.
+    imaged
+        What other particles add to the image, CTF and envelopes applied.
+    """
     shape = canvas.shape
     gy, gx = frequencies(shape, model.pixel_size_A)
     transfer = _transfer(model, gy, gx)
@@ -50,6 +59,8 @@ def record(
     spectrum *= _blur(particle, gy, gx)
     spectrum += fft.rfft2(texture + dirt.phase)
     spectrum *= transfer
+    if imaged is not None:
+        spectrum += fft.rfft2(imaged)
     transmitted = np.exp(-dirt.absorbance) * _ramp(canvas, model.ice_gradient, rng)
     noise = rng.standard_normal(shape, np.float32)
     # The intensity multiplies all in the end, but counting noise goes with its square root.

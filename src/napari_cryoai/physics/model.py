@@ -53,6 +53,14 @@ class MicrographModel:
         Crystals and drops of contamination, and their median diameter.
     n_aggregates
         Heaps of particles.
+    n_denatured
+        Particles that have unfolded at the air-water interface.
+    ice_thickness_A
+        Particles of atomic detail lie at random depths within it, each with its own defocus.
+    interface_fraction
+        Share of them that lie at one of the two surfaces of the ice.
+    preferred_fraction, preferred_spread_deg
+        Share of particles that are seen along their z axis, and how far they tilt.
     low_pass_A, high_pass_A
         Gaussian band pass of a micrograph that someone has filtered already (amplitude 0.61 at the
         stated length); 0: none.
@@ -85,6 +93,11 @@ class MicrographModel:
     n_ice: int = 0
     ice_size_A: float = 250.0
     n_aggregates: int = 0
+    n_denatured: int = 0
+    ice_thickness_A: float = 0.0
+    interface_fraction: float = 0.0
+    preferred_fraction: float = 0.0
+    preferred_spread_deg: float = 20.0
     low_pass_A: float = 0.0
     high_pass_A: float = 0.0
 

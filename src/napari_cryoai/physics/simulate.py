@@ -10,10 +10,16 @@ from scipy import fft
 
 from napari_cryoai.core.picks import PickTable, Source
 from napari_cryoai.core.thinning import thin
+from napari_cryoai.physics import stamps
+from napari_cryoai.physics.conformers import Conformers
+from napari_cryoai.physics.denatured import add_denatured
 from napari_cryoai.physics.dirt import Canvas, Dirt, add_carbon, add_ice, mark_blobs
 from napari_cryoai.physics.imaging import record, weight_for_snr
 from napari_cryoai.physics.model import MicrographModel
 from napari_cryoai.physics.particles import KINDS, Kind, make_particle, project, random_rotations
+from napari_cryoai.physics.pick_columns import pose_columns
+from napari_cryoai.physics.stamps import Stamp
+from napari_cryoai.physics.views import draw_rotations
 
 __all__ = [
     "MicrographModel",
@@ -37,11 +43,16 @@ class SimulatedMicrograph:
     pixel_size_A
         Side of a pixel.
     picks
-        The particles whose centres lie on the image.
+        The particles whose centres lie on the image; their poses and defoci are columns as RELION
+        names them, in `picks.extra`.
     junk
-        `(ny, nx)` bool: carbon, contamination and aggregates.
+        `(ny, nx)` bool: carbon, contamination, aggregates and denatured particles.
     dirt_yx_px
-        `(n, 2)` centres of contamination and aggregates.
+        `(n, 2)` centres of contamination, aggregates and denatured particles.
+    rotations
+        `(n, 3, 3)` of the picks: matrices that take the particle into the view.
+    defocus_A
+        `(n,)` mean defocus of the picks.
     """
 
     image: Floats
@@ -49,10 +60,15 @@ class SimulatedMicrograph:
     picks: PickTable
     junk: NDArray[np.bool_]
     dirt_yx_px: NDArray[np.float64]
+    rotations: NDArray[np.float64]
+    defocus_A: NDArray[np.float64]
 
 
 def simulate_micrograph(
-    model: MicrographModel, seed: int, name: str = "simulated.mrc"
+    model: MicrographModel,
+    seed: int,
+    name: str = "simulated.mrc",
+    conformers: Conformers | None = None,
 ) -> SimulatedMicrograph:
     """Simulate one micrograph; the same seed gives the same image, bit for bit.
 
@@ -64,29 +80,119 @@ def simulate_micrograph(
     ----------
     name
         What the picks call the micrograph.
+    conformers
+        What the particles are, at the pixel size of the model; without, they are built of
+        pseudo-atoms (`kind`, `diameter_A`, `structure_seed`) and lie at one depth.
     """
-    place, dress, grain = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
+    seeds = np.random.SeedSequence(seed).spawn(4)
+    place, dress, grain, depth = (np.random.default_rng(s) for s in seeds)
+    if conformers is not None:
+        model = replace(model, diameter_A=conformers.diameter_A)
     canvas = _canvas(model)
-    particle = make_particle(model.kind, model.diameter_A, model.structure_seed)
     dirt = Dirt.none(canvas.shape)
     heaps = _soil(dirt, canvas, model, dress)
+    unfolded = _unfold(dirt, canvas, model, depth)
     yx_px = _place(model, canvas, dirt.junk, place)
     weights = np.clip(1 + model.contrast_spread * place.normal(size=len(yx_px)), 0.2, None)
     weights = np.concatenate([weights, np.ones(len(heaps))])
-    yx_A = np.concatenate([yx_px, heaps]) * model.pixel_size_A
-    rotations = random_rotations(len(yx_A), place)
-    weights *= weight_for_snr(model, particle)
-    phase = project(particle, yx_A, rotations, weights, canvas.shape, model.pixel_size_A)
-    image = np.ascontiguousarray(canvas.crop(record(model, canvas, particle, phase, dirt, grain)))
+    all_px = np.concatenate([yx_px, heaps])
+    rotations = _rotations(model, len(all_px), place, depth)
+    defocus_A = model.defocus_A + _depths(model, len(all_px), depth)
+    stamp = Stamp(all_px, rotations, weights, defocus_A, _kinds(conformers, len(all_px), depth))
+    image = _image(model, canvas, dirt, stamp, unfolded, conformers, grain, depth)
+    on_frame = np.flatnonzero(_on_frame(yx_px, canvas))
     picks = PickTable.of_points(
         name,
-        yx_px[_on_frame(yx_px, canvas)] - canvas.margin_px,
+        yx_px[on_frame] - canvas.margin_px,
         diameter_px=model.diameter_A / model.pixel_size_A,
         source=Source.IMPORTED,
+        extra=pose_columns(model, rotations[on_frame], defocus_A[on_frame]),
     )
-    centres = np.array(dirt.centres_px).reshape(-1, 2)
-    junk = np.ascontiguousarray(canvas.crop(dirt.junk))
-    return SimulatedMicrograph(image, model.pixel_size_A, picks, junk, centres)
+    return SimulatedMicrograph(
+        np.ascontiguousarray(canvas.crop(image)),
+        model.pixel_size_A,
+        picks,
+        np.ascontiguousarray(canvas.crop(dirt.junk)),
+        np.array(dirt.centres_px).reshape(-1, 2),
+        rotations[on_frame],
+        defocus_A[on_frame],
+    )
+
+
+def _image(
+    model: MicrographModel,
+    canvas: Canvas,
+    dirt: Dirt,
+    stamp: Stamp,
+    unfolded: NDArray[np.float64],
+    conformers: Conformers | None,
+    grain: np.random.Generator,
+    depth: np.random.Generator,
+) -> Floats:
+    """The image of the whole canvas."""
+    particle = make_particle(model.kind, model.diameter_A, model.structure_seed)
+    weight = weight_for_snr(model, particle)
+    imaged = None
+    if conformers is None:
+        phase = project(
+            particle,
+            stamp.yx_px * model.pixel_size_A,
+            stamp.rotations,
+            stamp.weights * weight,
+            canvas.shape,
+            model.pixel_size_A,
+        )
+    else:
+        phase = np.zeros(canvas.shape, np.float32)
+        strength = stamps.weight_for_snr(model, conformers)
+        scaled = replace(stamp, weights=stamp.weights * strength)
+        imaged = stamps.contrast(model, conformers, scaled, canvas.shape)
+    add_denatured(
+        phase,
+        unfolded * model.pixel_size_A,
+        depth,
+        diameter_A=model.diameter_A,
+        weight=weight,
+        pixel_size_A=model.pixel_size_A,
+        sigma_A=particle.sigma_A,
+    )
+    return record(model, canvas, particle, phase, dirt, grain, imaged)
+
+
+def _unfold(
+    dirt: Dirt, canvas: Canvas, model: MicrographModel, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Centres `(n, 2)` of denatured particles, marked as junk."""
+    centres: NDArray[np.float64] = canvas.margin_px + rng.random((model.n_denatured, 2)) * np.array(
+        canvas.frame
+    )
+    if len(centres):
+        mark_blobs(dirt, canvas, centres, 0.9 * model.diameter_A)
+        dirt.centres_px.extend((y, x) for y, x in (centres - canvas.margin_px).tolist())
+    return centres
+
+
+def _rotations(
+    model: MicrographModel, count: int, place: np.random.Generator, depth: np.random.Generator
+) -> NDArray[np.float64]:
+    if not model.preferred_fraction:
+        return random_rotations(count, place)
+    return draw_rotations(count, depth, model.preferred_fraction, model.preferred_spread_deg)
+
+
+def _depths(model: MicrographModel, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """What each particle's depth adds to its defocus."""
+    within = rng.uniform(-0.5, 0.5, count)
+    room = max(0.0, model.ice_thickness_A - model.diameter_A)
+    at_surface = rng.random(count) < model.interface_fraction
+    depths: NDArray[np.float64] = room * np.where(at_surface, 0.5 * np.sign(within), within)
+    return depths
+
+
+def _kinds(
+    conformers: Conformers | None, count: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    return rng.integers(1 if conformers is None else len(conformers), size=count)
 
 
 def _canvas(model: MicrographModel) -> Canvas:

@@ -23,7 +23,7 @@ from napari_cryoai.physics.symmetry import point_group
 from napari_cryoai.reconstruction.accumulate import accumulate
 from napari_cryoai.reconstruction.halves import Rows, split_halves
 
-BATCH_BYTES = 32 << 20
+BATCH_BYTES = 8 << 20
 SHARPEN_BEYOND_A = 9.0
 """A B factor has no meaning for a map of lower resolution (Rosenthal and Henderson 2003)."""
 
