@@ -25,9 +25,9 @@ from rich.table import Table
 from napari_cryoai.particles.ctf_estimation import CtfFit, CtfParams, estimate_ctf
 from napari_cryoai.particles.ctf_search import Guess, Rings
 from napari_cryoai.particles.power_spectrum import HANN_NEIGHBOURS
-from napari_cryoai.physics.model import MicrographModel
-from napari_cryoai.physics.particles import KINDS
-from napari_cryoai.physics.simulate import simulate_micrograph
+from napari_cryoai.physics.simulators.micrograph_model import MicrographModel
+from napari_cryoai.physics.simulators.micrographs import simulate_micrograph
+from napari_cryoai.physics.simulators.pseudo_atoms import KINDS
 
 DEFINED_A = 200.0
 """Astigmatism from which its angle is judged."""

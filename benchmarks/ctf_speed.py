@@ -57,7 +57,7 @@ def main(repeats: int, cores: int) -> None:
 def simulate(path: Path) -> None:
     """Write the micrograph."""
     from napari_cryoai.io.mrc import write_mrc
-    from napari_cryoai.physics.simulate import MicrographModel, simulate_micrograph
+    from napari_cryoai.physics.simulators.micrographs import MicrographModel, simulate_micrograph
 
     model = MicrographModel(
         (SIDE_PX, SIDE_PX), PIXEL_SIZE_A, count=300, defocus_A=DEFOCUS_A, astigmatism_A=400.0

@@ -20,16 +20,16 @@ from scipy import ndimage, stats
 from torch import Tensor
 
 from napari_cryoai.io.structures import read_structure
-from napari_cryoai.physics.conformers import Conformers
-from napari_cryoai.physics.distributions import Distribution
 from napari_cryoai.physics.fourier import frequencies, to_fourier
 from napari_cryoai.physics.fsc import masked_fsc, resolution_at
-from napari_cryoai.physics.half_maps import noisy_half, seen_directions
 from napari_cryoai.physics.masks import mask_of_map
-from napari_cryoai.physics.particle_images import ParticleSimulator
-from napari_cryoai.physics.particle_model import ParticleModel
 from napari_cryoai.physics.radial import power_spectrum
-from napari_cryoai.physics.reconstructed_halves import reconstructed_halves
+from napari_cryoai.physics.simulators.conformers import Conformers
+from napari_cryoai.physics.simulators.distributions import Distribution
+from napari_cryoai.physics.simulators.half_maps import noisy_half, seen_directions
+from napari_cryoai.physics.simulators.particle_images import ParticleSimulator
+from napari_cryoai.physics.simulators.particle_model import ParticleModel
+from napari_cryoai.physics.simulators.reconstructed_halves import reconstructed_halves
 
 Halves = tuple[Tensor, Tensor]
 

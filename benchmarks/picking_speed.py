@@ -29,7 +29,7 @@ from napari_cryoai.core.picks import PickTable
 from napari_cryoai.io.micrographs import open_micrograph
 from napari_cryoai.io.mrc import write_mrc
 from napari_cryoai.io.picks import read_picks
-from napari_cryoai.physics.simulate import MicrographModel, simulate_micrograph
+from napari_cryoai.physics.simulators.micrographs import MicrographModel, simulate_micrograph
 from napari_cryoai.picking.evaluate import best_f1, compare
 
 PIXEL_SIZE_A, DIAMETER_A = 1.06, 170.0

@@ -33,7 +33,9 @@ def main() -> None:
             seconds, peak_MB = measured(star, Path(folder) / "out")
             star.unlink()
             over = "" if peak_MB <= LIMIT_MB else "   over the limit"
-            print(f"{count:9,}  {seconds:8.1f}  {1000 * seconds / count:10.2f}  {peak_MB:8.0f}{over}")
+            print(
+                f"{count:9,}  {seconds:8.1f}  {1000 * seconds / count:10.2f}  {peak_MB:8.0f}{over}"
+            )
 
 
 def simulated(folder: Path, structure: Path) -> Path:

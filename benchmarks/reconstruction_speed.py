@@ -2,8 +2,8 @@
 
     python benchmarks/reconstruction_speed.py STRUCTURE --peer /path/to/venv/of/cryodrgn/bin
 
-Simulates 5,000 particles of 64^2, reconstructs them with both programs as whole processes, in turns,
-and compares both maps with the truth, shell by shell. See README.md here for the peer's environment.
+Simulates 5,000 particles of 64^2, reconstructs them with both programs as whole processes, in
+turns, and compares both maps with the truth, shell by shell. See README.md here for the peer.
 """
 
 from __future__ import annotations

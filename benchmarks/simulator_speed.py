@@ -21,13 +21,13 @@ from rich.table import Table
 
 from napari_cryoai.core.structure import Structure
 from napari_cryoai.io.structures import read_structure
-from napari_cryoai.physics.conformers import Conformers
-from napari_cryoai.physics.half_maps import HalfMapModel, simulate_half_maps
-from napari_cryoai.physics.model import MicrographModel
-from napari_cryoai.physics.particle_images import ParticleSimulator
-from napari_cryoai.physics.particle_model import ParticleModel
 from napari_cryoai.physics.potential import map_of
-from napari_cryoai.physics.simulate import simulate_micrograph
+from napari_cryoai.physics.simulators.conformers import Conformers
+from napari_cryoai.physics.simulators.half_maps import HalfMapModel, simulate_half_maps
+from napari_cryoai.physics.simulators.micrograph_model import MicrographModel
+from napari_cryoai.physics.simulators.micrographs import simulate_micrograph
+from napari_cryoai.physics.simulators.particle_images import ParticleSimulator
+from napari_cryoai.physics.simulators.particle_model import ParticleModel
 
 ATOMS = 5_000
 PROTEIN_A3 = 19.0

@@ -8,7 +8,7 @@ import pytest
 
 from napari_cryoai.core.picks import PickTable, concatenate
 from napari_cryoai.io.mrc import write_mrc
-from napari_cryoai.physics.simulate import MicrographModel, simulate_micrograph
+from napari_cryoai.physics.simulators.micrographs import MicrographModel, simulate_micrograph
 
 DIAMETER_A = 120.0
 

@@ -15,7 +15,7 @@ import pytest
 
 from napari_cryoai.io.mrc import write_mrc
 from napari_cryoai.io.picks import read_picks
-from napari_cryoai.physics.simulate import MicrographModel, simulate_micrograph
+from napari_cryoai.physics.simulators.micrographs import MicrographModel, simulate_micrograph
 
 STAR_FILES = ("picks.star", "all_peaks.star")
 

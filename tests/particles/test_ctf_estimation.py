@@ -12,7 +12,7 @@ from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.micrographs import open_micrographs
 from napari_cryoai.particles.ctf_estimation import CtfFit, CtfParams, estimate_ctf
 from napari_cryoai.physics.ctf import CTF
-from napari_cryoai.physics.simulate import MicrographModel, simulate_micrograph
+from napari_cryoai.physics.simulators.micrographs import MicrographModel, simulate_micrograph
 
 Rings = Callable[..., np.ndarray]
 

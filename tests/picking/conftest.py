@@ -10,7 +10,7 @@ import pytest
 
 from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.io.mrc import write_mrc
-from napari_cryoai.physics.simulate import (
+from napari_cryoai.physics.simulators.micrographs import (
     MicrographModel,
     SimulatedMicrograph,
     simulate_micrograph,

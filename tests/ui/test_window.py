@@ -14,7 +14,7 @@ from npe2 import plugin_manager as pm
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.picks import PickTable
 from napari_cryoai.io.picks import read_picks, write_picks
-from napari_cryoai.physics import demo
+from napari_cryoai.physics.simulators import demo
 from napari_cryoai.ui import commands, sample_data
 from napari_cryoai.ui.keys import CheatSheet
 from napari_cryoai.ui.session import panel_of

@@ -66,7 +66,7 @@ def demo_command(
 
 
 def _simulate(output: Path, seed: int) -> tuple[list[Path], Path]:
-    from napari_cryoai.physics.demo import write_demo_set
+    from napari_cryoai.physics.simulators.demo import write_demo_set
 
     click.echo("Simulating five micrographs ...")
     return write_demo_set(output / "micrographs", seed)

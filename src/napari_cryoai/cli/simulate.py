@@ -27,7 +27,7 @@ from napari_cryoai.jobs.record import write_record
 from napari_cryoai.jobs.run import run_to_console
 
 if TYPE_CHECKING:
-    from napari_cryoai.physics.conformers import Conformers
+    from napari_cryoai.physics.simulators.conformers import Conformers
 
 Written = Job[list[Path]]
 
@@ -90,10 +90,10 @@ def particles(
 
     Several structures are several states of one molecule, in one frame of coordinates.
     """
-    from napari_cryoai.physics.distributions import Distribution
-    from napari_cryoai.physics.particle_files import PARTICLES, write_particle_set
-    from napari_cryoai.physics.particle_images import ParticleSimulator
-    from napari_cryoai.physics.particle_model import ParticleModel
+    from napari_cryoai.physics.simulators.distributions import Distribution
+    from napari_cryoai.physics.simulators.particle_files import PARTICLES, write_particle_set
+    from napari_cryoai.physics.simulators.particle_images import ParticleSimulator
+    from napari_cryoai.physics.simulators.particle_model import ParticleModel
 
     model = ParticleModel(
         per_micrograph=params.per_micrograph,
@@ -118,9 +118,13 @@ def micrographs(params: MicrographSetParams, structures: Sequence[Path], output:
 
     Particles lie at their own depths; carbon, ice, aggregates and denatured particles lie between.
     """
-    from napari_cryoai.physics.distributions import Distribution
-    from napari_cryoai.physics.micrograph_set import TRUTH, MicrographSet, write_micrograph_set
-    from napari_cryoai.physics.model import MicrographModel
+    from napari_cryoai.physics.simulators.distributions import Distribution
+    from napari_cryoai.physics.simulators.micrograph_model import MicrographModel
+    from napari_cryoai.physics.simulators.micrograph_set import (
+        TRUTH,
+        MicrographSet,
+        write_micrograph_set,
+    )
 
     side = params.side_px
     base = MicrographModel(
@@ -154,9 +158,9 @@ def half_maps(params: HalfMapSetParams, structures: Sequence[Path], output: Path
     One folder for each pair: half1.mrc, half2.mrc, mask.mrc, truth.mrc, labels.mrc (0 solvent, 1
     protein, 2 nucleic acid, 3 glycan, 4 detergent), all in the frame of the structure.
     """
-    from napari_cryoai.physics.distributions import Distribution
-    from napari_cryoai.physics.half_map_files import write_half_maps
-    from napari_cryoai.physics.half_maps import HalfMapModel
+    from napari_cryoai.physics.simulators.distributions import Distribution
+    from napari_cryoai.physics.simulators.half_map_files import write_half_maps
+    from napari_cryoai.physics.simulators.half_maps import HalfMapModel
 
     drawn = ("resolution_A", "b_factor_A2", "b_spread", "sharpening_A2", "preferred_fraction")
     model = HalfMapModel(
@@ -191,7 +195,7 @@ def conformers(
     """
     import torch
 
-    from napari_cryoai.physics.conformers import Conformers
+    from napari_cryoai.physics.simulators.conformers import Conformers
 
     if paths and all(is_map(path) for path in paths):
         maps = [read_map(path) for path in paths]

@@ -114,15 +114,17 @@ class Rings:
 
     @cached_property
     def count(self) -> Floats:
-        """Frequencies in each shell, or 1 where there are none."""
-        return np.maximum(np.bincount(self.shell), 1).astype(np.float64)
+        """Frequencies in each shell."""
+        return np.bincount(self.shell).astype(np.float64)
 
     @cached_property
     def basis(self) -> Floats:
-        """`(n, k)` orthonormal columns that span the backgrounds."""
-        powers = backgrounds(np.sqrt(self.g2)) * self.trust[self.shell, None]
-        q: Floats = np.linalg.qr(powers)[0]
-        return q
+        """`(shells, k)`: what the backgrounds are sums of, orthonormal over all frequencies."""
+        first = int(self.shell.min())
+        root = np.sqrt(np.maximum(self.count[first:], 1.0))
+        powers = backgrounds(np.arange(first, len(self.count), dtype=np.float64))
+        q = np.linalg.qr(powers * (self.trust[first:] * root)[:, None])[0] / root[:, None]
+        return np.concatenate([np.zeros((first, q.shape[1])), q])
 
     @cached_property
     def clean(self) -> Floats:
@@ -131,16 +133,11 @@ class Rings:
 
     def cleaned(self, values: Floats) -> Floats:
         """Values with as much of the shells' means as these are trusted, without background."""
-        if not self.all_trusted:
-            mean = np.bincount(self.shell, values) / self.count
-            values = values - ((1 - self.trust) * mean)[self.shell]
-        without: Floats = values - self.basis @ (values @ self.basis)
-        return without
-
-    @cached_property
-    def all_trusted(self) -> bool:
-        """Whether all shells are trusted wholly."""
-        return bool((self.trust == 1).all())
+        total = np.bincount(self.shell, values)
+        kept = self.trust * total
+        kept -= self.count * (self.basis @ (kept @ self.basis))
+        change = (kept - total) / np.maximum(self.count, 1.0)
+        return values + change[self.shell]
 
     def model(self, guess: Guess) -> Floats:
         """The rings of a guess, between -1 and 1."""
@@ -186,9 +183,9 @@ class Rings:
 
     def _trust(self, left: Floats) -> Floats:
         """From what a fit left over: noise of a shell's mean over that and its true misfit."""
-        noise = float(np.var(left)) * HANN_NEIGHBOURS / self.count
-        misfit = (np.bincount(self.shell, left) / self.count) ** 2
-        there = np.bincount(self.shell) > 0
+        noise = float(np.var(left)) * HANN_NEIGHBOURS / np.maximum(self.count, 1.0)
+        misfit = (np.bincount(self.shell, left) / np.maximum(self.count, 1.0)) ** 2
+        there = self.count > 0
         smooth = ndimage.gaussian_filter1d(misfit * there, _MISFIT_STEPS)
         smooth /= np.maximum(ndimage.gaussian_filter1d(1.0 * there, _MISFIT_STEPS), 1e-12)
         return np.sqrt(np.minimum(1.0, noise / np.maximum(smooth, 1e-12)))

@@ -114,8 +114,9 @@ def power_spectrum(
     kept = min(n // 2, math.ceil(n * pixel_size_A / finest_A))
     powers = _patch_powers(pixels, n, kept)
     clean = _clean(powers)
-    scale = powers.mean((1, 2), dtype=np.float64)
-    power = np.tensordot(1 / scale[clean], powers[clean].astype(np.float64), 1) / clean.sum()
+    power = np.zeros(powers.shape[1:])
+    for i in np.flatnonzero(clean):
+        power += powers[i] / (powers[i].mean(dtype=np.float64) * clean.sum())
     return PowerSpectrum(power, 1 / (n * pixel_size_A), int(clean.sum()), int((~clean).sum()))
 
 

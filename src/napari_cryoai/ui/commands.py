@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import napari
 
 from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.ui.map_session import map_panel_of
 from napari_cryoai.ui.session import panel_of
 
 if TYPE_CHECKING:
+    from napari_cryoai.ui.map_panel import MapPanel
     from napari_cryoai.ui.picking import PickParticles
 
 
@@ -81,6 +83,45 @@ def copy_command() -> None:
 def show_keys() -> None:
     """Show all keyboard shortcuts."""
     panel().show_keys()
+
+
+def map_panel() -> MapPanel:
+    """The Map panel of the current viewer, opened if need be.
+
+    Raises
+    ------
+    CryoAIError
+        If there is no viewer.
+    """
+    viewer = napari.current_viewer()
+    if viewer is None:
+        raise CryoAIError("there is no napari window", remedy="Start napari first")
+    found = map_panel_of(viewer)
+    if found is None:
+        viewer.window.add_plugin_dock_widget("napari-cryoai", "Map")
+        found = map_panel_of(viewer)
+    assert found is not None  # noqa: S101 - it was just opened
+    return found
+
+
+def open_map() -> None:
+    """Open density maps."""
+    map_panel().ask_open()
+
+
+def open_sample_map() -> None:
+    """Open a simulated map and its half maps."""
+    map_panel().open_sample()
+
+
+def close_map() -> None:
+    """Close the current map."""
+    map_panel().list.close_current()
+
+
+def compare_half_maps() -> None:
+    """Turn to the FSC of half maps."""
+    map_panel().show_section("Half maps (FSC)")
 
 
 def _action(name: str) -> Callable[[], None]:

@@ -18,6 +18,7 @@ _SHAPES = {
     "redo": '<path d="M16 5l4 4-4 4M20 9H10a5 5 0 0 0 0 10h5"/>',
     "folder": '<path d="M3 6h7l2 2h9v11H3z"/>',
     "image": '<path d="M4 4h16v16H4zM4 16l5-5 5 5 3-3 3 3"/>',
+    "map": '<path d="M12 3l8 4.5v9L12 21l-8-4.5v-9zM4 7.5l8 4.5 8-4.5M12 12v9"/>',
     "check": '<path d="M5 13l4 4L19 7"/>',
     "junk": '<path d="M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13M11 11v5M13 11v5"/>',
     "wait": '<circle cx="12" cy="12" r="8"/><path d="M12 8v4l3 2"/>',

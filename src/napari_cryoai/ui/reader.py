@@ -15,6 +15,7 @@ from napari_cryoai.io.picks import read_picks
 from napari_cryoai.ui import theme
 from napari_cryoai.ui.images import bin_mean, contrast_limits
 from napari_cryoai.ui.layer_kit import BORDER, FALLBACK_DIAMETER_PX
+from napari_cryoai.ui.map_reader import get_map_reader
 from napari_cryoai.ui.session import panel_of
 
 Paths = str | Sequence[str]
@@ -24,7 +25,9 @@ HANDED_OVER: LayerData = [(None,)]
 
 
 def get_micrograph_reader(path: Paths) -> Callable[[Paths], LayerData] | None:
-    """A reader of micrographs and of folders of them."""
+    """A reader of micrographs and of folders of them; maps have a reader of their own."""
+    if get_map_reader(path) is not None:
+        return None
     ours = (is_micrograph(p) or _has_micrographs(Path(p)) for p in _listed(path))
     return read_micrographs if all(ours) else None
 

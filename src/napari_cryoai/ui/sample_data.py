@@ -9,7 +9,7 @@ import napari
 from qtpy.QtCore import QStandardPaths
 
 from napari_cryoai import __version__
-from napari_cryoai.physics.demo import write_demo_set
+from napari_cryoai.physics.simulators.demo import write_demo_set
 from napari_cryoai.ui.reader import read_images
 from napari_cryoai.ui.session import panel_of
 

@@ -1,0 +1,1 @@
+"""Images and maps with known truth: particles, micrographs, half maps."""

@@ -1,0 +1,190 @@
+"""The maps that a viewer shows, and how it shows them. Knows neither Qt nor napari."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from psygnal import Signal
+
+from napari_cryoai.core.contour import Contour
+from napari_cryoai.core.density_map import DensityMap
+
+# Muted, and told apart with any colour vision; light enough to be shaded.
+COLOURS = ("#8fb4dc", "#e3a75f", "#7fc4a3", "#d695bb", "#d8cf7c", "#b4b8c0")
+
+SliceAxis = Literal["z", "y", "x", "all"]
+AXES = ("z", "y", "x")
+
+
+@dataclass(eq=False)
+class OpenMap:
+    """A map and how it is shown.
+
+    Attributes
+    ----------
+    level
+        Of the surface, in the map's unit.
+    slice_axis
+        Along which the slice moves; None while none is shown.
+    slice_index
+        Where it is, in voxels, for each axis.
+    cut
+        Whether the surface is cut open at the slice.
+    full_detail
+        Whether the surface is made of every voxel, however many triangles that takes.
+    """
+
+    name: str
+    path: Path | None
+    density: DensityMap
+    contour: Contour
+    colour: str
+    level: float
+    visible: bool = True
+    slice_axis: SliceAxis | None = None
+    slice_index: dict[str, int] = field(default_factory=dict)
+    cut: bool = False
+    full_detail: bool = False
+
+    @property
+    def level_sigma(self) -> float:
+        """The level in standard deviations of the box above its mean."""
+        return self.to_sigma(self.level)
+
+    def to_sigma(self, level: float) -> float:
+        """A level of the map's unit in standard deviations."""
+        return (level - self.density.mean) / (self.density.sigma or 1.0)
+
+    def from_sigma(self, sigmas: float) -> float:
+        """A level given in standard deviations in the map's unit."""
+        return self.density.mean + sigmas * (self.density.sigma or 1.0)
+
+    @property
+    def slice_axes(self) -> tuple[str, ...]:
+        """The axes along which a slice is shown."""
+        if self.slice_axis is None:
+            return ()
+        return AXES if self.slice_axis == "all" else (self.slice_axis,)
+
+
+class MapSession:
+    """Open maps, in the order in which they were opened.
+
+    Signals
+    -------
+    added(map), removed(map)
+        The set changed.
+    current_changed()
+        Another map is the one that the panel is about.
+    level_changed(map, final)
+        A level moved; `final` when the slider is let go.
+    shown_differently(map)
+        Colour, visibility, slice, cut or detail changed.
+    """
+
+    added = Signal(object)
+    removed = Signal(object)
+    current_changed = Signal()
+    level_changed = Signal(object, bool)
+    shown_differently = Signal(object)
+
+    def __init__(self) -> None:
+        self.maps: list[OpenMap] = []
+        self.current: OpenMap | None = None
+
+    def add(
+        self, name: str, density: DensityMap, contour: Contour, path: Path | None = None
+    ) -> OpenMap:
+        """Show another map, at the level suggested for it."""
+        middle = {axis: n // 2 for axis, n in zip(AXES, density.shape, strict=True)}
+        opened = OpenMap(
+            name=self._unique(name),
+            path=path,
+            density=density,
+            contour=contour,
+            colour=self._next_colour(),
+            level=contour.suggested,
+            slice_index=middle,
+        )
+        self.maps.append(opened)
+        self.added.emit(opened)
+        self.choose(opened)
+        return opened
+
+    def remove(self, opened: OpenMap) -> None:
+        """Close a map."""
+        if opened not in self.maps:
+            return
+        at = self.maps.index(opened)
+        self.maps.remove(opened)
+        self.removed.emit(opened)
+        if opened is self.current:
+            self.choose(self.maps[min(at, len(self.maps) - 1)] if self.maps else None)
+
+    def choose(self, opened: OpenMap | None) -> None:
+        """Turn to a map."""
+        if opened is not self.current:
+            self.current = opened
+            self.current_changed.emit()
+
+    def set_level(self, opened: OpenMap, level: float, *, final: bool = True) -> None:
+        """Move the surface; several times with `final=False` while a slider moves, then once."""
+        opened.level = level
+        self.level_changed.emit(opened, final)
+
+    def show(self, opened: OpenMap, **how: Any) -> None:
+        """Change how a map is shown: any attribute of `OpenMap` but the level."""
+        before = {name: getattr(opened, name) for name in how}
+        if before != how:
+            for name, value in how.items():
+                setattr(opened, name, value)
+            self.shown_differently.emit(opened)
+
+    def move_slice(self, opened: OpenMap, axis: str, index: int) -> None:
+        """Move a slice to a voxel; beyond the box, to its edge."""
+        last = opened.density.shape[AXES.index(axis)] - 1
+        place = {**opened.slice_index, axis: min(max(index, 0), last)}
+        self.show(opened, slice_index=place)
+
+    def _unique(self, name: str) -> str:
+        names = {opened.name for opened in self.maps}
+        number, unique = 2, name
+        while unique in names:
+            number, unique = number + 1, f"{name} ({number})"
+        return unique
+
+    def _next_colour(self) -> str:
+        used = {opened.colour for opened in self.maps}
+        free = [colour for colour in COLOURS if colour not in used]
+        return free[0] if free else COLOURS[len(self.maps) % len(COLOURS)]
+
+
+_SESSIONS: weakref.WeakKeyDictionary[Any, MapSession] = weakref.WeakKeyDictionary()
+_PANELS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+
+def map_session_of(viewer: Any) -> MapSession:
+    """The maps of a viewer, for as long as it lives: they outlive the panel."""
+    return _SESSIONS.setdefault(_bare(viewer), MapSession())
+
+
+def map_panel_of(viewer: Any) -> Any | None:
+    """The Map panel of a viewer, if it is open."""
+    reference = _PANELS.get(_bare(viewer))
+    return reference() if reference is not None else None
+
+
+def set_map_panel(viewer: Any, panel: Any | None) -> None:
+    """Let commands and readers find the panel of a viewer; None when it goes."""
+    if panel is None:
+        _PANELS.pop(_bare(viewer), None)
+    else:
+        _PANELS[_bare(viewer)] = weakref.ref(panel)
+
+
+def _bare(viewer: Any) -> Any:
+    """The viewer itself: napari hands plugins a proxy, a new one each time."""
+    return getattr(viewer, "__wrapped__", viewer)
