@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -22,6 +22,7 @@ import torch
 
 from napari_cryoai.io.maps import read_map
 from napari_cryoai.physics.fsc import fsc
+from napari_cryoai.physics.kernels import correction
 
 CRYOAI = [sys.executable, "-m", "napari_cryoai.cli"]
 
@@ -48,24 +49,43 @@ def compare(folder: Path, args: argparse.Namespace) -> None:
     if args.peer:
         prepare(folder, args)
     for _ in range(args.repeats):
-        ours.append(run([*CRYOAI, "reconstruct", star, "--output", folder / "ours"]))
+        ours.append(run([*CRYOAI, "reconstruct", star, "--output", folder / "ours", "--json"]))
         if args.peer:
             theirs.append(run(peer_command(folder, args)))
-    print(f"{args.count} particles of {args.box}^2, {os.cpu_count()} cores; whole processes")
+    print(f"{args.count} particles of {args.box}^2, {os.cpu_count()} cores")
     show("cryoai reconstruct", ours, args.count)
-    truth = read_map(folder / "sim" / "truth.mrc").data
-    curves = {"cryoai": curve(folder / "ours" / "map.mrc", truth)}
     if args.peer:
         show("cryodrgn backproject_voxel", theirs, args.count)
-        print(f"ratio {statistics.median(theirs) / statistics.median(ours):.1f}")
-        curves["cryodrgn"] = curve(folder / "theirs" / "backproject.mrc", truth)
-    print("shell  A      " + "  ".join(f"{name:>9}" for name in curves))
+        for what in ("inserting", "process"):
+            ratio = median(theirs, what) / median(ours, what)
+            print(f"ratio, {what}: {ratio:.1f}")
+    show_curves(folder, args)
+
+
+def show_curves(folder: Path, args: argparse.Namespace) -> None:
+    """FSC to the truth in every shell.
+
+    The peer leaves in its map what its interpolation multiplies it by, which darkens the border of
+    the box, signal and noise alike. So both are also shown without it, and ours in its own mask.
+    """
+    truth, ours = (load(folder / name) for name in ("sim/truth.mrc", "ours/map.mrc"))
+    curves = {
+        "cryoai": fsc(ours, truth),
+        "in its mask": fsc(ours * load(folder / "ours/mask.mrc"), truth),
+    }
+    if args.peer:
+        theirs = load(folder / "theirs/backproject.mrc")
+        curves["cryodrgn"] = fsc(theirs, truth)
+        envelope = correction("linear", args.box, args.box, theirs.device)
+        curves["corrected"] = fsc(theirs / envelope, truth)
+    print("shell  A      " + "  ".join(f"{name:>11}" for name in curves))
     for shell in range(1, args.box // 2 + 1):
-        values = "  ".join(f"{float(c[shell]):9.4f}" for c in curves.values())
+        values = "  ".join(f"{float(c[shell]):11.4f}" for c in curves.values())
         print(f"{shell:5d}  {args.box * args.pixel / shell:5.1f}  {values}")
     if args.peer:
-        worse = curves["cryodrgn"] - curves["cryoai"]
-        print(f"worst shell: {float(worse[1:].max()):+.4f} for cryodrgn")
+        for mine, theirs_ in (("cryoai", "corrected"), ("in its mask", "cryodrgn")):
+            least = float((curves[mine] - curves[theirs_])[1:].min())
+            print(f"'{mine}' minus '{theirs_}', worst shell: {least:+.4f}")
 
 
 def prepare(folder: Path, args: argparse.Namespace) -> None:
@@ -76,31 +96,47 @@ def prepare(folder: Path, args: argparse.Namespace) -> None:
 
 
 def peer_command(folder: Path, args: argparse.Namespace) -> list[object]:
-    data = ["--poses", folder / "pose.pkl", "--ctf", folder / "ctf.pkl", "--uninvert-data"]
+    data = ["--poses", folder / "pose.pkl", "--ctf", folder / "ctf.pkl"]
     star = folder / "sim" / "particles.star"
     where = ["--datadir", star.parent, "-o", folder / "theirs"]
     return [args.peer / "cryodrgn", "backproject_voxel", star, *data, *where]
 
 
-def run(command: list[object]) -> float:
+def run(command: list[object]) -> dict[str, float]:
+    """Seconds of the whole process, and of the insertion alone as the program itself tells them."""
     start = time.perf_counter()
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{command}\n{done.stdout}\n{done.stderr}")
-    return time.perf_counter() - start
-
-
-def show(name: str, seconds: list[float], count: int) -> None:
-    median = statistics.median(seconds)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(
-        f"{name}: {median:.2f} s ({min(seconds):.2f} to {max(seconds):.2f}), "
-        f"{count / median:.0f} images/s; largest process so far {peak:.0f} MB"
+    process = subprocess.Popen(
+        [str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
+    began, inserted, said = 0.0, 0.0, []
+    for line in process.stdout or ():
+        said.append(line)
+        if "Reading particles" in line:
+            began = time.perf_counter()
+        elif "Fourier transforms" in line:
+            inserted = time.perf_counter() - began
+        elif found := re.search(r"Backprojected .* images in ([\d.]+)s", line):
+            inserted = float(found[1])
+    if process.wait():
+        raise SystemExit(f"{command}\n{''.join(said)}")
+    return {"process": time.perf_counter() - start, "inserting": inserted}
 
 
-def curve(path: Path, truth: object) -> torch.Tensor:
-    return fsc(torch.from_numpy(read_map(path).data), torch.as_tensor(truth))
+def median(runs: list[dict[str, float]], what: str) -> float:
+    return statistics.median(run[what] for run in runs)
+
+
+def show(name: str, runs: list[dict[str, float]], count: int) -> None:
+    for what in ("inserting", "process"):
+        seconds = [run[what] for run in runs]
+        print(
+            f"{name}, {what}: {median(runs, what):.2f} s ({min(seconds):.2f} to "
+            f"{max(seconds):.2f}), {count / median(runs, what):.0f} images/s"
+        )
+
+
+def load(path: Path) -> torch.Tensor:
+    return torch.from_numpy(read_map(path).data)
 
 
 if __name__ == "__main__":

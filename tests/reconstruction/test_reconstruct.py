@@ -14,6 +14,7 @@ from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.io.particle_stacks import read_particles
 from napari_cryoai.jobs.progress import finish
 from napari_cryoai.physics.fsc import fsc
+from napari_cryoai.reconstruction import accumulate
 from napari_cryoai.reconstruction.halves import split_halves
 from napari_cryoai.reconstruction.output import FileStore, write_reconstruction
 from napari_cryoai.reconstruction.reconstruct import (
@@ -48,7 +49,7 @@ def test_the_halves_are_independent_and_as_good_as_their_fsc_says(found, truth):
     halves = fsc(found.half1, found.half2)
     expected = (2 * halves / (1 + halves)).clamp(min=0).sqrt()
     against_truth = fsc((found.half1 + found.half2) / 2, truth)
-    assert (expected - against_truth)[1:12].abs().max() < 0.05
+    assert (expected - against_truth)[1:11].abs().max() < 0.03
     assert found.fsc.unmasked.values[1:].allclose(halves[1:])
 
 
@@ -59,8 +60,13 @@ def test_without_shifts_or_poses_it_would_be_worse(column, stack, found, truth):
     assert fsc(worse.map, truth)[4:10].mean() < fsc(found.map, truth)[4:10].mean() - 0.1
 
 
-def test_flipped_and_premultiplied_images_give_the_same_map(stack, found, truth):
-    """What the flags say of the images is undone: here of images to which it was done."""
+def test_flipped_and_premultiplied_images_give_the_same_map(stack, monkeypatch):
+    """What the flags say of the images is undone: here of images to which it was done.
+
+    Without the window, which does not commute with it.
+    """
+    monkeypatch.setattr(accumulate, "windowed", lambda images: images)
+    found = finish(reconstruct(PARAMS, stack))
     from napari_cryoai.physics import fourier
     from napari_cryoai.physics.ctf import CTF
 

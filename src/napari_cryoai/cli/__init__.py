@@ -9,10 +9,10 @@ import click
 COMMANDS = {
     "demo": ("demo_command", "The main job from end to end, on simulated or your own micrographs."),
     "pick": ("pick_command", "Find particles on micrographs."),
-    "reconstruct": ("reconstruct_command", "Reconstruct a map from particles with poses."),
-    "fsc": ("fsc_command", "Resolution of two half maps."),
     "ctf": ("ctf_command", "Estimate the defocus of micrographs."),
     "extract": ("extract_command", "Cut particles out of micrographs."),
+    "reconstruct": ("reconstruct_command", "Reconstruct a map from particles with poses."),
+    "fsc": ("fsc_command", "Resolution of two half maps."),
     "simulate": ("simulate_group", "Make images and maps with known truth from structures."),
     "convert": ("convert_group", "Convert files between programs."),
     "evaluate": ("evaluate_group", "Measure results against a reference."),

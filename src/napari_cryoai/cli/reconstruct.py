@@ -28,10 +28,21 @@ from napari_cryoai.reconstruction.reconstruct import (
 @click.argument("particles", type=PATH)
 @click.option("--output", required=True, type=PATH, help="Folder to write to.")
 @click.option("--root", type=PATH, help="Folder that the paths in PARTICLES are relative to.")
+@click.option(
+    "--pixel-size-A",
+    "pixel_size_A",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Of the images, whatever files and headers say. [A]",
+)
 @params_options(ReconstructParams)
 @click.option("--json", "as_json", is_flag=True, help="Report in JSON lines, for machines.")
 def reconstruct_command(
-    particles: Path, output: Path, root: Path | None, as_json: bool, **values: Any
+    particles: Path,
+    output: Path,
+    root: Path | None,
+    pixel_size_A: float | None,
+    as_json: bool,
+    **values: Any,
 ) -> None:
     """Reconstruct a map from PARTICLES (.star or .cs) whose poses are known.
 
@@ -40,7 +51,7 @@ def reconstruct_command(
     """
     with errors_told(as_json):
         params = params_from(ReconstructParams, values)
-        stack = read_particles(particles, root=root)
+        stack = read_particles(particles, root=root, pixel_size_A=pixel_size_A)
         found = run_reconstruct(params, stack, particles, output, as_json)
         _summarise(found, len(stack), output, as_json)
 

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from napari_cryoai.physics.fourier import to_real
 from napari_cryoai.physics.kernels import correction
-from napari_cryoai.physics.slices import corners, disk, in_half_space, padded_size
+from napari_cryoai.physics.slices import corners, disk, in_half_space, on_slices, padded_size
 
-POINTS = 1 << 18
-"""Frequencies inserted at a time: about 30 MB of indices and weights."""
+POINTS = 1 << 16
+"""Frequencies inserted at a time: few enough to stay in the cache of a core."""
 
 LEAST_WEIGHT = 1e-3
 """Of the mean in its shell; a frequency that fewer views have seen is damped (Scheres 2012)."""
@@ -42,7 +42,7 @@ class SliceSum:
     ):
         self.n, self.size = n, padded_size(n, oversampling)
         side, half = self.size + 2, self.size // 2 + 2
-        self.values = torch.zeros(2, side, side, half, device=device)
+        self.values = torch.zeros(side, side, half, dtype=torch.complex64, device=device)
         self.weights = torch.zeros(side, side, half, device=device)
         group = torch.eye(3)[None] if symmetry is None else symmetry.float()
         self.lattice, self.copies = split_group(group.to(self.weights.device))
@@ -103,13 +103,14 @@ class SliceSum:
         return self._to_map(numerator)
 
     def _insert(self, values: Tensor, weights: Tensor, rotations: Tensor, xy: Tensor) -> None:
-        where, is_mirrored = in_half_space(rotations, xy * (self.size / self.n))
-        parts = [values.real, torch.where(is_mirrored, -values.imag, values.imag), weights]
-        sums = [*self.values.flatten(1), self.weights.flatten()]
-        sources = [part.flatten() for part in parts]
-        for index, share in corners(where, self.weights.shape, "linear"):
-            for total, source in zip(sums, sources, strict=True):
-                total.scatter_add_(0, index, source * share)
+        where, is_mirrored = in_half_space(on_slices(rotations, xy * (self.size / self.n)))
+        values = torch.where(is_mirrored, values.conj(), values).flatten()
+        weights = weights.flatten()
+        sums, densities = self.values.flatten(), self.weights.flatten()
+        first, others = corners(where, self.weights.shape, "linear")
+        for further, share in others:
+            sums[further:].scatter_add_(0, first, values * share)
+            densities[further:].scatter_add_(0, first, weights * share)
 
     def _folded(self) -> tuple[Tensor, Tensor]:
         """Sums that obey Hermitian and point-group symmetry.
@@ -121,8 +122,7 @@ class SliceSum:
             from 0 on along x.
         """
         near = (slice(1, None), slice(1, None), slice(0, self.size // 2 + 1))
-        numerator = torch.complex(self.values[0][near], self.values[1][near])
-        weights = self.weights[near].clone()
+        numerator, weights = self.values[near].clone(), self.weights[near].clone()
         numerator[..., 0] += numerator[..., 0].flip(0, 1).conj()
         weights[..., 0] += weights[..., 0].flip(0, 1)
         if len(self.lattice) > 1:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, label
 from torch import Tensor
 
 from napari_cryoai.core.errors import CryoAIError
@@ -160,11 +159,15 @@ def _fall(distance: Tensor, width: float) -> Tensor:
 def _grown(
     inside: NDArray[np.bool_], pixel_size_A: float, dilate_A: float, edge_A: float
 ) -> Tensor:
+    from scipy.ndimage import distance_transform_edt  # slow to import
+
     distance = torch.from_numpy(distance_transform_edt(~inside).astype(np.float32)) * pixel_size_A
     return _fall(distance - dilate_A, edge_A)
 
 
 def _without_specks(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    from scipy.ndimage import label
+
     labels, count = label(inside)
     if count < 2:
         return inside

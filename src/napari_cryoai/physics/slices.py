@@ -10,7 +10,7 @@ Imaging 10, 473; Scheres 2012, J. Struct. Biol. 180, 519).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -155,10 +155,7 @@ class FourierVolume:
         values
             `(m, k)` complex, differentiable in the map and in the rotations.
         """
-        where, is_mirrored = in_half_space(rotations, xy * (self.size / self.n))
-        read = self._sample if self.kernel == "linear" else self._gather
-        real, imaginary = read(where)
-        return torch.complex(real, torch.where(is_mirrored, -imaginary, imaginary))
+        return self.at_frequencies(on_slices(rotations, xy))
 
     def at_frequencies(self, xyz: Tensor) -> Tensor:
         """Values at any frequencies of the map.
@@ -166,72 +163,76 @@ class FourierVolume:
         Parameters
         ----------
         xyz
-            `(k, 3)` frequencies (x, y, z), shorter than n / 2, in units of
+            `(3, m, k)` frequencies (x, y, z), shorter than n / 2, in units of
             1 / (n * pixel size).
 
         Returns
         -------
         values
-            `(k,)` complex.
+            `(m, k)` complex.
         """
-        where = xyz * (self.size / self.n)
-        is_mirrored = where[:, 0] < 0
+        where, is_mirrored = in_half_space(xyz * (self.size / self.n))
         read = self._sample if self.kernel == "linear" else self._gather
-        real, imaginary = read(torch.where(is_mirrored[:, None], -where, where)[None])
-        return torch.complex(real, torch.where(is_mirrored, -imaginary, imaginary))[0]
+        real, imaginary = read(where)
+        return torch.complex(real, torch.where(is_mirrored, -imaginary, imaginary))
 
     def _sample(self, where: Tensor) -> Tensor:
         """Linear interpolation, by torch's own; `(2, m, k)`."""
         depth, _, width = self.samples.shape[1:]
         # The middles of the first and the last sample are -1 and 1.
-        x = where[..., 0] * (2 / (width - 1)) - 1
-        yz = (where[..., 1:] + depth // 2) * (2 / (depth - 1)) - 1
-        grid = torch.cat([x[..., None], yz], -1)
-        parts = math.gcd(len(where), 8)  # each is work for one core
+        x = where[0] * (2 / (width - 1)) - 1
+        y, z = (where[1:] + depth // 2) * (2 / (depth - 1)) - 1
+        _, m, k = where.shape
+        parts = math.gcd(m, 8)  # each is work for one core
         found = functional.grid_sample(
             self.samples.expand(parts, *self.samples.shape),
-            grid.reshape(parts, 1, -1, where.shape[1], 3),
+            torch.stack([x, y, z], -1).reshape(parts, 1, -1, k, 3),
             align_corners=True,
         )
-        return found.transpose(0, 1).reshape(2, *where.shape[:-1])
+        return found.transpose(0, 1).reshape(2, m, k)
 
     def _gather(self, where: Tensor) -> Tensor:
         """Any kernel, sample by sample; `(2, m, k)`."""
         flat = self.samples.flatten(1)
-        total = flat.new_zeros(2, where[..., 0].numel())
-        for index, weight in corners(where, self.samples.shape[1:], self.kernel):
-            total = total + flat.index_select(1, index) * weight
-        return total.reshape(2, *where.shape[:-1])
+        total = flat.new_zeros(2, where[0].numel())
+        first, others = corners(where, self.samples.shape[1:], self.kernel)
+        for further, weight in others:
+            total = total + flat[:, further:].index_select(1, first) * weight
+        return total.reshape(2, *where.shape[1:])
 
 
-def corners(where: Tensor, shape: Sequence[int], kernel: Kernel) -> Iterator[tuple[Tensor, Tensor]]:
+def corners(
+    where: Tensor, shape: Sequence[int], kernel: Kernel
+) -> tuple[Tensor, list[tuple[int, Tensor]]]:
     """The samples around points, and their weights.
 
     Parameters
     ----------
     where
-        `(..., 3)` points (x, y, z), with x not negative.
+        `(3, ...)` points (x, y, z), with x not negative.
     shape
         Of the samples, as `FourierVolume` has them.
 
-    Yields
-    ------
+    Returns
+    -------
     index
-        `(k,)` into the flattened samples.
-    weight
-        `(k,)`.
+        `(k,)` of the first sample around each point, in the flattened samples.
+    others
+        For every sample around a point, the first included: how much further on it lies, and its
+        weights `(k,)`.
     """
     below = where.detach().floor()
-    along = [weights(kernel, f.flatten()) for f in (where - below).unbind(-1)]
-    x, y, z = below.long().unbind(-1)
+    along = [weights(kernel, fraction.flatten()) for fraction in where - below]
+    x, y, z = below.long()
     first = 1 - WIDTH[kernel] // 2
     row = (z + shape[0] // 2 + first) * shape[1] + y + shape[1] // 2 + first
-    base = (row * shape[2] + x).flatten()  # the first column is `first` already
+    others = []
     for k, wz in enumerate(along[2]):
         for j, wy in enumerate(along[1]):
             plane = wz * wy
-            for i, wx in enumerate(along[0]):
-                yield base + ((k * shape[1] + j) * shape[2] + i), plane * wx
+            start = (k * shape[1] + j) * shape[2]
+            others += [(start + i, plane * wx) for i, wx in enumerate(along[0])]
+    return (row * shape[2] + x).flatten(), others  # the first column is `first` already
 
 
 def _periodic(transform: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -256,16 +257,38 @@ def _is_prime(p: int) -> bool:
     return all(p % q for q in range(2, math.isqrt(p) + 1))
 
 
-def in_half_space(rotations: Tensor, xy: Tensor) -> tuple[Tensor, Tensor]:
-    """Frequencies of the views as frequencies of the map.
+def on_slices(rotations: Tensor, xy: Tensor) -> Tensor:
+    """Frequencies of views, as frequencies of the map: `R^T (x, y, 0)`.
+
+    Parameters
+    ----------
+    rotations
+        `(m, 3, 3)` matrices that take the map into the view.
+    xy
+        `(k, 2)`.
 
     Returns
     -------
     xyz
-        `(m, k, 3)`: `R^T (x, y, 0)`, or the opposite where that has a negative x.
-    is_mirrored
-        `(m, k)`: where it is the opposite; the value there is the conjugate.
+        `(3, m, k)`.
     """
-    xyz = torch.matmul(xy, rotations[:, :2])
-    is_mirrored = xyz[..., 0] < 0
-    return torch.where(is_mirrored[..., None], -xyz, xyz), is_mirrored
+    return torch.matmul(rotations[:, :2].permute(2, 0, 1), xy.T)
+
+
+def in_half_space(xyz: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each frequency and its opposite, the one whose x is not negative.
+
+    Parameters
+    ----------
+    xyz
+        `(3, ...)`.
+
+    Returns
+    -------
+    xyz
+        `(3, ...)`.
+    is_mirrored
+        `(...)`: where it is the opposite; the value there is the conjugate.
+    """
+    is_mirrored = xyz[0] < 0
+    return torch.where(is_mirrored, -xyz, xyz), is_mirrored

@@ -103,13 +103,13 @@ def symmetrise(map_: Tensor, group: Tensor, kernel: Kernel = "kaiser-bessel") ->
         return total / len(group)
     n = map_.shape[-1]
     gz, gy, gx = frequencies(map_.shape, 1 / n, device=map_.device)
-    xyz = torch.stack([g.expand(n, n, n // 2 + 1) for g in (gx, gy, gz)], -1)
-    inside = (xyz**2).sum(-1) < (n / 2) ** 2
+    xyz = torch.stack([g.expand(n, n, n // 2 + 1) for g in (gx, gy, gz)])
+    inside = (xyz**2).sum(0) < (n / 2) ** 2
     volume, sampled = FourierVolume.of_map(map_, kernel=kernel), to_fourier(total, 3)
-    points = xyz[inside]
+    points = xyz[:, inside]
     for r in group:
         if not _takes_axes_to_axes(r):
-            sampled[inside] += volume.at_frequencies(points @ r)  # rows: each is R^T g
+            sampled[inside] += volume.at_frequencies((r.T @ points)[:, None])[0]
     return to_real(sampled * inside, map_.shape) / len(group)
 
 

@@ -11,7 +11,11 @@ from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.physics.backprojection import SliceSum
 from napari_cryoai.physics.ctf import CTF
 from napari_cryoai.physics.fourier import to_fourier
+from napari_cryoai.physics.masks import sphere
 from napari_cryoai.physics.slices import disk
+
+
+INNER, OUTER = 0.85, 0.99
 
 
 def accumulate(total: SliceSum, stack: ParticleStack, rows: NDArray[np.intp]) -> None:
@@ -34,11 +38,24 @@ def accumulate(total: SliceSum, stack: ParticleStack, rows: NDArray[np.intp]) ->
     device = total.weights.device
     circle = disk(total.n, device)
     images = torch.from_numpy(particles.images.read(np.arange(len(rows)))).to(device)
-    values = circle.gather(to_fourier(images))
+    values = circle.gather(to_fourier(windowed(images)))
     values *= centring(particles, circle.xy)
     contrast, weights = _transfer(particles, circle.xy)
     rotations = torch.from_numpy(particles.require_rotations()).to(device, torch.float32)
     total.insert(values * contrast, weights, rotations)
+
+
+def windowed(images: Tensor) -> Tensor:
+    """Images `(m, n, n)` with a background of mean 0 that fades out towards the border.
+
+    What lies beyond the particle is noise, and fills the corners of the map with noise. The radii
+    are those that cryoSPARC and cryoDRGN take, as fractions of half the box.
+    """
+    n = images.shape[-1]
+    window = sphere((n, n), INNER * n / 2, (OUTER - INNER) * n / 2, device=images.device)
+    rim = (window < 1) & (window > 0)
+    level = images[:, rim].mean(1) if rim.any() else images.mean((1, 2))
+    return (images - level[:, None, None]) * window
 
 
 def centring(particles: ParticleStack, xy: Tensor) -> Tensor:
