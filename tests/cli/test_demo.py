@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 from click.testing import CliRunner
 from PIL import Image
 
@@ -21,6 +23,11 @@ def test_demo_simulates_picks_evaluates_and_draws(tmp_path: Path) -> None:
     assert f1 > 0.85
     assert len(read_picks(tmp_path / "picks.star")) > 300
     assert len(list(tmp_path.glob("*_picks.png"))) == 5
+    between_halves, to_truth = (float(a) for a in re.findall(r"([\d.]+) A (?:b|ag)", done.output))
+    assert between_halves < 10
+    assert to_truth == pytest.approx(between_halves, rel=0.15)
+    for made in ("ctf/micrographs_ctf.star", "particles/particles.mrcs", "map/fsc.png"):
+        assert (tmp_path / made).is_file()
 
 
 def test_demo_on_files_of_ones_own(simulated: tuple[Path, PickTable], tmp_path: Path) -> None:

@@ -9,15 +9,20 @@ from pathlib import Path
 import click
 
 from napari_cryoai.cli.common import open_set
+from napari_cryoai.cli.demo_map import extract_picks, reconstruct_known, with_true_poses
 from napari_cryoai.cli.evaluate import reference_for
 from napari_cryoai.cli.options import PATH, errors_told
 from napari_cryoai.cli.pick import run_pick
+from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.micrograph import Micrograph
+from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.core.picks import PickTable, concatenate
+from napari_cryoai.particles.ctf_estimation import CtfParams
 from napari_cryoai.picking.evaluate import Comparison, compare
 from napari_cryoai.picking.output import kept_picks
 from napari_cryoai.picking.pick import PickParams, PickResult
 from napari_cryoai.picking.picture import write_picture
+from napari_cryoai.reconstruction.fsc_picture import resolution_text
 
 MATCH_RADIUS = 1 / 3
 """Of the diameter: how far a pick may lie from the true centre."""
@@ -30,6 +35,11 @@ MATCH_RADIUS = 1 / 3
 @click.option("--pixel-size-A", "pixel_size_A", type=float, help="Of your micrographs. [A]")
 @click.option("--diameter-A", "diameter_A", type=float, help="Estimated if not given. [A]")
 @click.option("--reference", type=PATH, help="Picks to compare with (file or folder).")
+@click.option(
+    "--voltage-kV", "voltage_kV", default=300.0, show_default=True, help="Of the microscope."
+)
+@click.option("--cs-mm", "cs_mm", default=2.7, show_default=True, help="Spherical aberration.")
+@click.option("--amplitude-contrast", default=0.07, show_default=True, help="A fraction.")
 @click.option("--seed", default=3, show_default=True, help="Of the simulated micrographs.")
 @click.option("--window/--no-window", default=None, help="Open napari; if there is a display.")
 def demo_command(
@@ -39,16 +49,21 @@ def demo_command(
     pixel_size_A: float | None,
     diameter_A: float | None,
     reference: Path | None,
+    voltage_kV: float,
+    cs_mm: float,
+    amplitude_contrast: float,
     seed: int,
     window: bool | None,
 ) -> None:
-    """Pick particles on micrographs, evaluate, draw, export, and look at it in napari.
+    """From micrographs to picks, CTF and particle images; then look at them in napari.
 
-    Without micrographs a small set is simulated, and the picks are compared with the truth.
+    Without micrographs a small set is simulated, the picks are compared with the truth, and a map
+    is reconstructed from those that are right, with the poses that they were simulated with.
     """
     with errors_told():
         paths = [*inputs, *more]
-        if not paths:
+        simulated = not paths
+        if simulated:
             paths, reference = _simulate(output, seed)
         micrographs, problems = open_set(paths, pixel_size_A)
         result = run_pick(PickParams(diameter_A=diameter_A), micrographs, output, problems)
@@ -60,9 +75,37 @@ def demo_command(
             name = f"{Path(micrograph.name).stem}_picks.png"
             write_picture(output / name, micrograph, picks, result.diameter_A, truth, comparison)
         click.echo(_summary(picks, result.diameter_A, comparison))
-        click.echo(f"Picks, pictures and record: {output.resolve()}")
+        optics = CtfParams(
+            voltage_kV=voltage_kV, cs_mm=cs_mm, amplitude_contrast=amplitude_contrast
+        )
+        try:
+            particles = extract_picks(optics, picks, micrographs, output)
+            click.echo(f"{len(particles)} particle images of {particles.box_size_px} pixels")
+            if simulated and truth is not None:
+                click.echo(_reconstruct(particles, truth, micrographs, result, output, seed))
+        except CryoAIError as problem:  # band-passed micrographs have no rings; picks are whole
+            click.echo(f"No particle images: {problem}", err=True)
+        click.echo(f"All files: {output.resolve()}")
         if _has_display() if window is None else window:
             _look([m.path for m in micrographs], pixel_size_A, result)
+
+
+def _reconstruct(
+    particles: ParticleStack,
+    truth: PickTable,
+    micrographs: list[Micrograph],
+    result: PickResult,
+    output: Path,
+    seed: int,
+) -> str:
+    micrograph_A = micrographs[0].require_pixel_size()
+    radius_px = MATCH_RADIUS * result.diameter_A / micrograph_A
+    known = with_true_poses(particles, truth, radius_px, micrograph_A)
+    found, to_truth_A = reconstruct_known(known, output, seed)
+    return (
+        f"Map of {len(known)} particles with known poses: {resolution_text(found.resolution_A)} "
+        f"between half maps (FSC 0.143), {resolution_text(to_truth_A)} against the truth (FSC 0.5)"
+    )
 
 
 def _simulate(output: Path, seed: int) -> tuple[list[Path], Path]:

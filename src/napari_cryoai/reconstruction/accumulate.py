@@ -14,7 +14,6 @@ from napari_cryoai.physics.fourier import to_fourier
 from napari_cryoai.physics.masks import sphere
 from napari_cryoai.physics.slices import disk
 
-
 INNER, OUTER = 0.85, 0.99
 
 
