@@ -80,7 +80,7 @@ def test_no_micrograph_at_all_is_an_error(micrographs: list[Micrograph]) -> None
 def test_what_is_done_is_not_done_again(
     micrographs: list[Micrograph], found: list[FoundCtf], tmp_path: Path
 ) -> None:
-    FileStore(tmp_path, PARAMS, micrographs).save(found[0])
+    FileStore(tmp_path, PARAMS, micrographs).save(found[0].ctf.name, found[0])
     read = []
     watched = [replace(m, load=lambda m=m: read.append(m.name) or m.read()) for m in micrographs]
     store = FileStore(tmp_path, PARAMS, watched)
@@ -93,7 +93,7 @@ def test_what_is_done_is_not_done_again(
 def test_values_of_other_parameters_are_not_taken(
     micrographs: list[Micrograph], found: list[FoundCtf], tmp_path: Path, other: dict[str, float]
 ) -> None:
-    FileStore(tmp_path, PARAMS, micrographs).save(found[0])
+    FileStore(tmp_path, PARAMS, micrographs).save(found[0].ctf.name, found[0])
     assert FileStore(tmp_path, CtfParams(**other), micrographs).load("m0.mrc") is None
 
 
@@ -102,7 +102,7 @@ def test_a_lost_picture_or_a_damaged_value_is_made_again(
 ) -> None:
     store = FileStore(tmp_path, PARAMS, micrographs)
     for one in found:
-        store.save(one)
+        store.save(one.ctf.name, one)
     picture_paths(tmp_path, micrographs)["m0.mrc"].unlink()
     assert store.load("m0.mrc") is None
     for kept in (tmp_path / ".partial").glob("m1*"):

@@ -63,8 +63,8 @@ class Memory(Store):
     def load(self, name):
         return self.kept.get(name)
 
-    def save(self, found):
-        self.kept[found.name] = found
+    def save(self, name, found):
+        self.kept[name] = found
 
 
 def test_progress_counts_the_micrographs_and_shows_each(micrographs):

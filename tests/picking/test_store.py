@@ -19,7 +19,7 @@ def micrographs(small_set):
 
 def test_every_field_survives_the_store(micrographs, tmp_path):
     found = pick_micrograph(micrographs[0], diameter_A=120.0)
-    FileStore(tmp_path, PARAMS, micrographs).save(found)
+    FileStore(tmp_path, PARAMS, micrographs).save(found.name, found)
     kept = FileStore(tmp_path, PARAMS, micrographs).load(found.name)
     assert kept.picks == found.picks
     assert np.array_equal(kept.junk_mask, found.junk_mask)
@@ -37,20 +37,20 @@ def test_every_field_survives_the_store(micrographs, tmp_path):
 )
 def test_results_of_other_parameters_are_not_taken(micrographs, tmp_path, other):
     found = pick_micrograph(micrographs[0], diameter_A=120.0)
-    FileStore(tmp_path, PARAMS, micrographs).save(found)
+    FileStore(tmp_path, PARAMS, micrographs).save(found.name, found)
     assert FileStore(tmp_path, other, micrographs).load(found.name) is None
 
 
 def test_another_threshold_takes_what_was_found(micrographs, tmp_path):
     found = pick_micrograph(micrographs[0], diameter_A=120.0)
-    FileStore(tmp_path, PARAMS, micrographs).save(found)
+    FileStore(tmp_path, PARAMS, micrographs).save(found.name, found)
     other = PickParams(diameter_A=120.0, threshold=0.4)
     assert FileStore(tmp_path, other, micrographs).load(found.name) is not None
 
 
 def test_results_of_another_pixel_size_are_not_taken(micrographs, tmp_path):
     found = pick_micrograph(micrographs[0], diameter_A=120.0)
-    FileStore(tmp_path, PARAMS, micrographs).save(found)
+    FileStore(tmp_path, PARAMS, micrographs).save(found.name, found)
     others = [m.with_pixel_size(1.9) for m in micrographs]
     assert FileStore(tmp_path, PARAMS, others).load(found.name) is None
 
@@ -60,7 +60,7 @@ def test_results_for_other_references_are_not_taken(micrographs, tmp_path):
     references.write_text("one")
     params = PickParams(diameter_A=120.0, detector="template", references=references)
     found = pick_micrograph(micrographs[0], diameter_A=120.0)
-    FileStore(tmp_path / "out", params, micrographs).save(found)
+    FileStore(tmp_path / "out", params, micrographs).save(found.name, found)
     assert FileStore(tmp_path / "out", params, micrographs).load(found.name) is not None
     references.write_text("another")
     assert FileStore(tmp_path / "out", params, micrographs).load(found.name) is None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.errors import CryoAIError, naming
 from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.micrograph_ctf import MicrographCtf
-from napari_cryoai.jobs.executor import Workers, map_ticking
+from napari_cryoai.jobs.batch import Store, over_items
+from napari_cryoai.jobs.executor import Workers
 from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.particles.ctf_estimation import CtfFit, CtfParams, estimate_ctf
 from napari_cryoai.particles.ctf_picture import ctf_picture
@@ -47,22 +48,11 @@ class CtfResult:
     problems: list[CryoAIError]
 
 
-class Store:
-    """Where results of single micrographs outlive the job; this one keeps nothing."""
-
-    def load(self, name: str) -> FoundCtf | None:
-        """What an earlier run found, if it was the same job."""
-        return None
-
-    def save(self, found: FoundCtf) -> None:
-        """Keep what was found."""
-
-
 def estimate_ctfs(
     params: CtfParams,
     micrographs: Sequence[Micrograph],
     *,
-    store: Store | None = None,
+    store: Store[FoundCtf] | None = None,
     workers: Workers = 1,
     scheduler: str | None = None,
 ) -> Job[CtfResult]:
@@ -90,35 +80,25 @@ def estimate_ctfs(
     CryoAIError
         If not one CTF can be estimated.
     """
-    store = store or Store()
-    total = len(micrographs)
-    yield Progress(0, total, "Preparing")
-    found: dict[str, MicrographCtf] = {}
-    problems: list[CryoAIError] = []
-    for micrograph, outcome in _outcomes(params, micrographs, store, workers, scheduler):
-        done = len(found) + len(problems)
-        if isinstance(outcome, CryoAIError):
-            problems.append(outcome)
-            yield Progress(done + 1, total, f"{micrograph.name} failed", problem=outcome)
-        elif outcome is not None:
-            found[micrograph.name] = outcome.ctf
-            yield Progress(done + 1, total, micrograph.name, outcome)
-        else:
-            yield Progress(done, total)
-    if not found:
-        raise problems[0] if problems else _nothing_to_do()
-    return CtfResult([found[m.name] for m in micrographs if m.name in found], problems)
+    if not micrographs:
+        raise _nothing_to_do()
+    yield Progress(0, len(micrographs), "Preparing")
+    batch = yield from over_items(
+        partial(ctf_of, params=params),
+        micrographs,
+        [m.name for m in micrographs],
+        store=store,
+        workers=workers,
+        scheduler=scheduler,
+    )
+    return CtfResult([one.ctf for one in batch.ordered()], batch.problems)
 
 
 def ctf_of(micrograph: Micrograph, params: CtfParams) -> FoundCtf:
     """Estimate the CTF of one micrograph, and draw it."""
     pixel_size_A = micrograph.require_pixel_size()
-    try:
+    with naming(micrograph.path):
         fit = estimate_ctf(micrograph.read(), pixel_size_A, params)
-    except CryoAIError as error:
-        if error.path is None:
-            raise CryoAIError(error.problem, path=micrograph.path, remedy=error.remedy) from None
-        raise
     return FoundCtf(row_of(micrograph.name, fit, pixel_size_A), ctf_picture(fit, micrograph.name))
 
 
@@ -137,32 +117,6 @@ def row_of(name: str, fit: CtfFit, pixel_size_A: float) -> MicrographCtf:
         fit.score,
         fit.fit_resolution_A,
     )
-
-
-def _outcomes(
-    params: CtfParams,
-    micrographs: Sequence[Micrograph],
-    store: Store,
-    workers: Workers,
-    scheduler: str | None,
-) -> Iterator[tuple[Micrograph, FoundCtf | CryoAIError | None]]:
-    """What an earlier run left, then what is found now; None now and then while waiting."""
-    missing = []
-    for micrograph in micrographs:
-        kept = store.load(micrograph.name)
-        if kept is None:
-            missing.append(micrograph)
-        else:
-            yield micrograph, kept
-    find = partial(ctf_of, params=params)
-    for outcome in map_ticking(find, missing, workers=workers, scheduler=scheduler):
-        if outcome is None:
-            yield micrographs[0], None
-            continue
-        index, found = outcome
-        if isinstance(found, FoundCtf):
-            store.save(found)
-        yield missing[index], found
 
 
 def _nothing_to_do() -> CryoAIError:

@@ -12,14 +12,15 @@ from napari_cryoai.core.micrograph_ctf import MicrographCtf
 from napari_cryoai.io.atomic import replacing
 from napari_cryoai.io.micrograph_ctf import write_micrograph_ctf
 from napari_cryoai.io.names import star_name
+from napari_cryoai.jobs.batch import Store
 from napari_cryoai.jobs.resume import ItemStore, fingerprint, safe_name
 from napari_cryoai.particles.ctf_estimation import CtfParams
-from napari_cryoai.particles.ctf_job import CtfResult, FoundCtf, Store
+from napari_cryoai.particles.ctf_job import CtfResult, FoundCtf
 
 STAR, PICTURES = "micrographs_ctf.star", "pictures"
 
 
-class FileStore(Store):
+class FileStore(Store[FoundCtf]):
     """Writes pictures for good, and keeps values in `output_dir/.partial` until `remove`.
 
     Values of other parameters, of other pixel sizes or of files that have changed since are not
@@ -41,11 +42,11 @@ class FileStore(Store):
             return None
         return self._items.load(name, _read)
 
-    def save(self, found: FoundCtf) -> None:
-        with replacing(self._pictures[found.ctf.name]) as part:
+    def save(self, name: str, found: FoundCtf) -> None:
+        with replacing(self._pictures[name]) as part:
             part.write_bytes(found.picture)
         text = json.dumps(asdict(found.ctf))
-        self._items.save(found.ctf.name, lambda path: path.write_text(text, encoding="utf-8"))
+        self._items.save(name, lambda path: path.write_text(text, encoding="utf-8"))
 
     def remove(self) -> None:
         """Forget the values: the job is complete."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,8 @@ from napari_cryoai.core.micrograph_ctf import MicrographCtf
 from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.core.picks import PickTable, State
 from napari_cryoai.io.mrc_stack import ImageStatistics, StackDraft
-from napari_cryoai.jobs.executor import Workers, map_ticking
+from napari_cryoai.jobs.batch import Batch, Store, over_items
+from napari_cryoai.jobs.executor import Workers
 from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.jobs.resume import ItemStore, fingerprint
 from napari_cryoai.particles.boxes import background, cut, normalise, resample
@@ -124,25 +125,16 @@ def extract(
     yield Progress(0, sum(map(bool, wanted.counts().values())), "Preparing")
     plan = make_plan(params, wanted, micrographs, ctf)
     draft, store = _prepare(params, plan, output_dir)
-    found: dict[int, Extracted] = {}
-    problems: list[CryoAIError] = []
-    total = len(plan.blocks) + len(plan.problems)
-    for problem in plan.problems:
-        problems.append(problem)
-        yield Progress(len(problems), total, "left out", problem=problem)
-    make = partial(extract_block, params=params, draft=draft)
-    for index, outcome in _outcomes(plan, make, store, workers, scheduler):
-        name = plan.blocks[index].micrograph.name
-        done = len(found) + len(problems)
-        if isinstance(outcome, CryoAIError):
-            problems.append(outcome)
-            yield Progress(done + 1, total, f"{name} failed", problem=outcome)
-        elif outcome is not None:
-            found[index] = outcome
-            yield Progress(done + 1, total, name, outcome)
-        else:
-            yield Progress(done, total)
-    result = _finish(params, plan, wanted, found, draft, store, output_dir, problems)
+    batch = yield from over_items(
+        partial(extract_block, params=params, draft=draft),
+        plan.blocks,
+        [block.micrograph.name for block in plan.blocks],
+        store=_Kept(store),
+        workers=workers,
+        scheduler=scheduler,
+        problems=plan.problems,
+    )
+    result = _finish(params, plan, wanted, batch, draft, store, output_dir)
     store.remove()
     return result
 
@@ -236,46 +228,30 @@ def _prepare(params: ExtractParams, plan: Plan, output_dir: Path) -> tuple[Stack
     return draft, store
 
 
-def _outcomes(
-    plan: Plan,
-    make: partial[Extracted],
-    store: ItemStore,
-    workers: Workers,
-    scheduler: str | None,
-) -> Iterator[tuple[int, Extracted | CryoAIError | None]]:
-    """What an earlier run left, then what is made now; None now and then while waiting."""
-    missing: list[int] = []
-    for index, block in enumerate(plan.blocks):
-        name = block.micrograph.name
-        kept = store.load(name, partial(_read_outcome, name=name))
-        if kept is None:
-            missing.append(index)
-        else:
-            yield index, kept
-    items = [plan.blocks[index] for index in missing]
-    for outcome in map_ticking(make, items, workers=workers, scheduler=scheduler):
-        if outcome is None:
-            yield 0, None
-            continue
-        index, result = missing[outcome[0]], outcome[1]
-        if isinstance(result, Extracted):
-            store.save(result.name, partial(_write_outcome, found=result))
-        yield index, result
+class _Kept(Store[Extracted]):
+    """What was noted of the blocks that are in the draft."""
+
+    def __init__(self, items: ItemStore):
+        self._items = items
+
+    def load(self, name: str) -> Extracted | None:
+        return self._items.load(name, partial(_read_outcome, name=name))
+
+    def save(self, name: str, found: Extracted) -> None:
+        self._items.save(name, partial(_write_outcome, found=found))
 
 
 def _finish(
     params: ExtractParams,
     plan: Plan,
     picks: PickTable,
-    found: Mapping[int, Extracted],
+    batch: Batch[Extracted],
     draft: StackDraft,
     store: ItemStore,
     output_dir: Path,
-    problems: list[CryoAIError],
 ) -> ExtractResult:
     """Complete the stack and write its table."""
-    if not found:
-        raise problems[0]
+    found = batch.found
     unwanted = {i: np.arange(len(block)) for i, block in enumerate(plan.blocks) if i not in found}
     unwanted |= {i: one.blank for i, one in found.items() if len(one.blank)}
     numbers = [plan.blocks[i].first + n for i, some in unwanted.items() for n in some.tolist()]
@@ -296,7 +272,7 @@ def _finish(
     rows = {i: np.delete(np.arange(len(b)), unwanted.get(i, [])) for i, b in enumerate(plan.blocks)}
     particles = write_table(params, plan.blocks, rows, picks, stack, table)
     blank = sum(len(one.blank) for one in found.values())
-    return ExtractResult(particles, [stack, table], plan.at_border, blank, problems)
+    return ExtractResult(particles, [stack, table], plan.at_border, blank, batch.problems)
 
 
 def _write_outcome(path: Path, found: Extracted) -> None:

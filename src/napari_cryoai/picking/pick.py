@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,8 @@ from pydantic import Field
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.picks import PickTable, Source, concatenate
-from napari_cryoai.jobs.executor import Workers, map_ticking
+from napari_cryoai.jobs.batch import Batch, Store, over_items
+from napari_cryoai.jobs.executor import Workers
 from napari_cryoai.jobs.params import Params
 from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.picking import blob, template
@@ -110,23 +111,12 @@ class PickResult:
     problems: list[CryoAIError]
 
 
-class Store:
-    """Where results of single micrographs outlive the job; this one keeps nothing."""
-
-    def load(self, name: str) -> MicrographPicks | None:
-        """What an earlier run found, if it was the same job."""
-        return None
-
-    def save(self, found: MicrographPicks) -> None:
-        """Keep what was found."""
-
-
 def pick(
     params: PickParams,
     micrographs: Sequence[Micrograph],
     *,
     examples: PickTable | None = None,
-    store: Store | None = None,
+    store: Store[MicrographPicks] | None = None,
     workers: Workers = 1,
     scheduler: str | None = None,
 ) -> Job[PickResult]:
@@ -156,32 +146,25 @@ def pick(
     CryoAIError
         If no micrograph can be picked at all.
     """
-    store = store or Store()
-    total = len(micrographs)
-    yield Progress(0, total, "Preparing")
+    if not micrographs:
+        raise _nothing_to_do()
+    yield Progress(0, len(micrographs), "Preparing")
     diameter_A = params.diameter_A or _estimate(micrographs)
     references = None
     if params.detector == "template":
         references = _references(params.references, examples, micrographs, diameter_A)
-    find = partial(pick_micrograph, diameter_A=diameter_A, references=references)
-    found: dict[str, MicrographPicks] = {}
-    problems: list[CryoAIError] = []
-    for micrograph, outcome in _outcomes(micrographs, find, store, workers, scheduler):
-        done = len(found) + len(problems)
-        if isinstance(outcome, CryoAIError):
-            problems.append(outcome)
-            yield Progress(done + 1, total, f"{micrograph.name} failed", problem=outcome)
-        elif outcome is not None:
-            store.save(outcome)
-            found[micrograph.name] = outcome
-            yield Progress(done + 1, total, micrograph.name, _suggest(outcome, params, found))
-        else:
-            yield Progress(done, total)
-    if not found:
-        raise problems[0] if problems else _nothing_to_do()
-    ordered = [found[m.name] for m in micrographs if m.name in found]
-    picks = concatenate(f.picks for f in ordered)
-    return PickResult(picks, common_threshold(params, ordered), diameter_A, problems)
+    batch = yield from over_items(
+        partial(pick_micrograph, diameter_A=diameter_A, references=references),
+        micrographs,
+        [m.name for m in micrographs],
+        store=store,
+        workers=workers,
+        scheduler=scheduler,
+        preview=partial(_suggest, params),
+    )
+    found = batch.ordered()
+    picks = concatenate(f.picks for f in found)
+    return PickResult(picks, common_threshold(params, found), diameter_A, batch.problems)
 
 
 def pick_micrograph(
@@ -220,32 +203,11 @@ def common_threshold(params: PickParams, found: Sequence[MicrographPicks]) -> fl
     return choose_threshold(scores, float(np.median([f.noise_level for f in found])))
 
 
-def _outcomes(
-    micrographs: Sequence[Micrograph],
-    find: Callable[[Micrograph], MicrographPicks],
-    store: Store,
-    workers: Workers,
-    scheduler: str | None,
-) -> Iterator[tuple[Micrograph, MicrographPicks | CryoAIError | None]]:
-    """What an earlier run left, then what is found now; None now and then while waiting."""
-    missing = []
-    for micrograph in micrographs:
-        kept = store.load(micrograph.name)
-        if kept is None:
-            missing.append(micrograph)
-        else:
-            yield micrograph, kept
-    for outcome in map_ticking(find, missing, workers=workers, scheduler=scheduler):
-        yield (missing[outcome[0]], outcome[1]) if outcome else (micrographs[0], None)
-
-
 def _suggest(
-    one: MicrographPicks, params: PickParams, found: dict[str, MicrographPicks]
+    params: PickParams, one: MicrographPicks, batch: Batch[MicrographPicks]
 ) -> MicrographPicks:
-    threshold = common_threshold(params, list(found.values()))
-    return MicrographPicks(
-        one.name, one.picks, one.junk_mask, threshold, one.noise_level, one.diameter_A
-    )
+    """With the threshold of all that is found so far."""
+    return replace(one, threshold=common_threshold(params, list(batch.found.values())))
 
 
 def _detect(

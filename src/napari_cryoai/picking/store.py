@@ -11,11 +11,12 @@ import numpy as np
 
 from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.picks import PickTable, Source
+from napari_cryoai.jobs.batch import Store
 from napari_cryoai.jobs.resume import ItemStore, fingerprint
-from napari_cryoai.picking.pick import MicrographPicks, PickParams, Store
+from napari_cryoai.picking.pick import MicrographPicks, PickParams
 
 
-class FileStore(Store):
+class FileStore(Store[MicrographPicks]):
     """Keeps what is found in `output_dir/.partial` until `remove` is called.
 
     Results of other parameters, of other pixel sizes or of files that have changed since are not
@@ -35,8 +36,8 @@ class FileStore(Store):
     def load(self, name: str) -> MicrographPicks | None:
         return self._items.load(name, lambda path: _read_if_whole(path, name))
 
-    def save(self, found: MicrographPicks) -> None:
-        self._items.save(found.name, lambda path: _write(path, found))
+    def save(self, name: str, found: MicrographPicks) -> None:
+        self._items.save(name, lambda path: _write(path, found))
 
     def remove(self) -> None:
         """Forget everything: the job is complete."""
