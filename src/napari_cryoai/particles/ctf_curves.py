@@ -53,7 +53,8 @@ def equiphase_average(spectrum: PowerSpectrum, guess: Guess, optics: Optics) -> 
     inside[:1] = inside[:, :1] = False
     gy, gx, values = gy[inside], gx[inside], spectrum.whitened[inside]
     directed = directed_defocus_A(guess.defocus_A, guess.astigmatism_yx_A, turns(gy, gx))
-    at = np.sqrt(optics.same_phase(guess.defocus_A, directed, gy**2 + gx**2)) / spectrum.step
+    with np.errstate(invalid="ignore"):  # a guess on no rings at all may have no such frequency
+        at = np.sqrt(optics.same_phase(guess.defocus_A, directed, gy**2 + gx**2)) / spectrum.step
     known = np.isfinite(at)
     at, values = at[known], values[known]
     n = len(spectrum.power) // 2

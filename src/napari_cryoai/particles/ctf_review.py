@@ -18,7 +18,7 @@ from napari_cryoai.particles.ctf_search import Guess
 from napari_cryoai.particles.power_spectrum import FINEST_A, PowerSpectrum, power_spectrum
 
 COARSEST_A = 30.0
-_BEYOND_FIT = 1.6
+_BEYOND_FIT = 1.25
 """How much further than the rings fit a review looks, at least to `_FINEST_SHOWN_A`."""
 _FINEST_SHOWN_A = 5.0
 _LEVELLING_STEPS = 14

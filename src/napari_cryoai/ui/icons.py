@@ -19,6 +19,9 @@ _SHAPES = {
     "folder": '<path d="M3 6h7l2 2h9v11H3z"/>',
     "image": '<path d="M4 4h16v16H4zM4 16l5-5 5 5 3-3 3 3"/>',
     "map": '<path d="M12 3l8 4.5v9L12 21l-8-4.5v-9zM4 7.5l8 4.5 8-4.5M12 12v9"/>',
+    "rings": '<circle cx="12" cy="12" r="3"/><circle cx="12" cy="12" r="6.5"/>'
+    '<circle cx="12" cy="12" r="9.5"/>',
+    "particles": '<path d="M3 3h7v7H3zM14 3h7v7h-7zM3 14h7v7H3zM14 14h7v7h-7z"/>',
     "check": '<path d="M5 13l4 4L19 7"/>',
     "junk": '<path d="M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13M11 11v5M13 11v5"/>',
     "wait": '<circle cx="12" cy="12" r="8"/><path d="M12 8v4l3 2"/>',
@@ -28,6 +31,7 @@ _SHAPES = {
     "filter": '<path d="M3 12c2-6 4-6 6 0s4 6 6 0 4-6 6 0"/>',
     "eye": '<path d="M2 12c5-8 15-8 20 0-5 8-15 8-20 0z"/><circle cx="12" cy="12" r="3"/>',
     "down": '<path d="M6 9l6 6 6-6"/>',
+    "left": '<path d="M15 6l-6 6 6 6"/>',
     "right": '<path d="M9 6l6 6-6 6"/>',
     "keys": '<path d="M3 7h18v10H3zM7 14h10M7 10h1M11 10h1M15 10h1"/>',
 }

@@ -43,6 +43,13 @@ class Navigator:
         session.opened.connect(self.cache.clear)
         session.pixel_size_changed.connect(self._on_pixel_size)
 
+    def let_go(self) -> None:
+        """Leave the screen to another one."""
+        self.session.current_changed.disconnect(self._on_current)
+        self.session.opened.disconnect(self.cache.clear)
+        self.session.pixel_size_changed.disconnect(self._on_pixel_size)
+        self._wanted.clear()
+
     def set_filtered(self, on: bool) -> None:
         """Show the filtered copy, or the micrograph as recorded."""
         self.filtered = on

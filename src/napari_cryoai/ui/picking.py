@@ -75,6 +75,7 @@ class PickParticles(QWidget):
         set_panel(self.viewer, self)
         self.destroyed.connect(partial(_let_go, self.session, self.background))
         self.open(self.session.reopen)
+        self.session.announce()
 
     # What others may ask ------------------------------------------------------------------------
 

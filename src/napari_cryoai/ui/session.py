@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from napari_cryoai.core import edits
 from napari_cryoai.core.document import PickDocument, PickFilters, Stroke
 from napari_cryoai.core.history import Entry, History
 from napari_cryoai.core.micrograph import Micrograph
+from napari_cryoai.core.micrograph_ctf import MicrographCtf
 from napari_cryoai.core.picks import PickTable, Source, State
 from napari_cryoai.jobs.journal import Journal
 from napari_cryoai.ui.visibility import Names, Visibility, names_touched, only_threshold_differs
@@ -43,6 +44,8 @@ class Session:
         A slider moved; only which picks are shown may have changed.
     pixel_size_changed()
         The user gave the pixel size.
+    ctf_changed(names)
+        CTF values of these micrographs are known now, or have changed.
     """
 
     opened = Signal()
@@ -50,6 +53,7 @@ class Session:
     picks_changed = Signal(object)
     filters_changed = Signal()
     pixel_size_changed = Signal()
+    ctf_changed = Signal(object)
 
     def __init__(self, reopen: Iterable[Path] = ()) -> None:
         self.reopen = tuple(reopen)
@@ -58,6 +62,7 @@ class Session:
         self.diameter_A: float | None = None
         self.picked: set[str] = set()
         self.junk_masks: dict[str, NDArray[np.bool_]] = {}
+        self.ctf: dict[str, MicrographCtf] = {}
         self.journal: Journal | None = None
         self.filters = PickFilters()
         self._visibility = Visibility()
@@ -69,6 +74,7 @@ class Session:
         """Work on other micrographs, with the picks that `history` already holds of them."""
         self.micrographs = {m.name: m for m in micrographs}
         self.junk_masks.clear()
+        self.ctf = {}
         self.current = None
         self._adopt(history or History())
         self.picked = {name for name, count in self.document.picks.counts().items() if count}
@@ -90,6 +96,19 @@ class Session:
             self.diameter_A = diameter_A
             self.note("diameter_A", diameter_A)
             self.picks_changed.emit(frozenset())
+
+    def announce(self) -> None:
+        """Tell a panel that came later what is open already."""
+        if self.micrographs:
+            self.opened.emit()
+            self.current_changed.emit(self.current or next(iter(self.micrographs)))
+
+    def learn_ctf(self, ctfs: Iterable[MicrographCtf]) -> None:
+        """CTF values of micrographs, by the names that they have here."""
+        new = {ctf.name: ctf for ctf in ctfs if ctf.name in self.micrographs}
+        if new:
+            self.ctf |= new
+            self.ctf_changed.emit(frozenset(new))
 
     def go_to(self, name: str) -> None:
         """Show another micrograph."""
@@ -229,6 +248,12 @@ class Session:
         if self.filters != self.document.filters:
             self.do(edits.SetFilters(self.document.filters, self.filters), "Change filters")
 
+    def throw_out(self, names: Iterable[str], label: str) -> None:
+        """Mark several micrographs as junk, as one step."""
+        fresh = [name for name in names if name not in self.document.junk]
+        if fresh:
+            self.do(edits.Group(tuple(edits.SetFlag("junk", name, True) for name in fresh)), label)
+
     def undo(self) -> Entry | None:
         """Take back the last step, and show the micrograph that it concerned."""
         return self._back_and_forth(self.history.undo)
@@ -284,8 +309,10 @@ def panel_of(viewer: Any) -> Any | None:
 
 
 def set_panel(viewer: Any, panel: Any) -> None:
-    """Let commands and readers find the panel of a viewer."""
+    """Let commands, readers and other panels find the panel of a viewer."""
     _PANELS[_bare(viewer)] = weakref.ref(panel)
+    for companion in companions_of(viewer):
+        companion.on_panel()
 
 
 def leave(viewer: Any) -> None:
@@ -293,6 +320,35 @@ def leave(viewer: Any) -> None:
     paths = dict.fromkeys(m.path for m in session_of(viewer).micrographs.values())
     _SESSIONS[_bare(viewer)] = Session(paths)
     _PANELS.pop(_bare(viewer), None)
+    for companion in companions_of(viewer):
+        companion.on_panel()
+
+
+class Companion(Protocol):
+    """A panel that works on the same session as the Pick particles panel, if that is open."""
+
+    def on_panel(self) -> None:
+        """The Pick particles panel has come or gone; the session may be another one."""
+
+
+_COMPANIONS: weakref.WeakKeyDictionary[Any, list[weakref.ref[Any]]] = weakref.WeakKeyDictionary()
+
+
+def companions_of(viewer: Any) -> list[Any]:
+    """The panels of a viewer that share its session."""
+    found = (reference() for reference in _COMPANIONS.get(_bare(viewer), ()))
+    return [companion for companion in found if companion is not None]
+
+
+def join(viewer: Any, companion: Companion) -> None:
+    """Hear of the Pick particles panel's coming and going."""
+    _COMPANIONS.setdefault(_bare(viewer), []).append(weakref.ref(companion))
+
+
+def part(viewer: Any, companion: Companion) -> None:
+    """Hear of it no more."""
+    others = [weakref.ref(c) for c in companions_of(viewer) if c is not companion]
+    _COMPANIONS[_bare(viewer)] = others
 
 
 def _bare(viewer: Any) -> Any:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.history import History
 from napari_cryoai.core.micrograph import Micrograph
+from napari_cryoai.core.micrograph_ctf import MicrographCtf
 from napari_cryoai.io.micrographs import open_micrographs
 from napari_cryoai.jobs.journal import Journal
 from napari_cryoai.ui.session import Session
@@ -81,9 +82,26 @@ def begin(session: Session, opened: Opened) -> None:
     session.diameter_A = float(diameter) if diameter and _is_number(diameter) else None
     session.keep(None)
     session.open(opened.micrographs, opened.history)
+    session.learn_ctf(ctf_from_notes(opened.notes.get("ctf")))
     session.keep(opened.journal)
     current = opened.notes.get("current")
     session.go_to(current if current in session.micrographs else opened.micrographs[0].name)
+
+
+def ctf_as_notes(ctfs: Iterable[MicrographCtf]) -> list[dict[str, Any]]:
+    """CTF values as JSON has them, without what nobody told."""
+    return [{k: v for k, v in asdict(ctf).items() if v == v} for ctf in ctfs]
+
+
+def ctf_from_notes(notes: Any) -> list[MicrographCtf]:
+    """CTF values that were noted; what is damaged is left out, since it can be estimated again."""
+    found = []
+    for values in notes if isinstance(notes, list) else ():
+        try:
+            found.append(MicrographCtf(**values))
+        except (TypeError, CryoAIError):
+            continue
+    return found
 
 
 def put_aside(journal: Path) -> Path:

@@ -1,0 +1,82 @@
+"""Commands about CTF and particles: each asks the panel of the current viewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import napari
+
+from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.ui.session import companions_of
+
+if TYPE_CHECKING:
+    from napari_cryoai.ui.ctf_panel import CtfExtraction
+    from napari_cryoai.ui.particle_panel import ParticlePanel
+
+
+def ctf_panel() -> CtfExtraction:
+    """The CTF and extraction panel of the current viewer, opened if need be.
+
+    Raises
+    ------
+    CryoAIError
+        If there is no viewer.
+    """
+    from napari_cryoai.ui.ctf_panel import CtfExtraction
+
+    viewer = _viewer()
+    found = [c for c in companions_of(viewer) if isinstance(c, CtfExtraction)]
+    if not found:
+        viewer.window.add_plugin_dock_widget("napari-cryoai", "CTF and extraction")
+        found = [c for c in companions_of(viewer) if isinstance(c, CtfExtraction)]
+    return found[0]
+
+
+def particle_panel() -> ParticlePanel:
+    """The Particles panel of the current viewer, opened if need be.
+
+    Raises
+    ------
+    CryoAIError
+        If there is no viewer.
+    """
+    from napari_cryoai.ui.particle_dock import open_particle_panel
+
+    found = open_particle_panel(_viewer())
+    assert found is not None  # noqa: S101 - it was just opened
+    return found
+
+
+def estimate_ctf() -> None:
+    """Estimate the CTF of all micrographs."""
+    ctf_panel().estimate.estimate_all()
+
+
+def import_ctf() -> None:
+    """Import CTF values of another program."""
+    ctf_panel().estimate.ask_import()
+
+
+def extract_particles() -> None:
+    """Extract the picks that are shown."""
+    panel = ctf_panel()
+    panel.show_section("Extract particles")
+    if panel.extract.start.isEnabled():
+        panel.extract.ask()
+
+
+def open_particles() -> None:
+    """Look through particle images."""
+    particle_panel().ask_open()
+
+
+def save_particles() -> None:
+    """Save the particles that are not rejected."""
+    particle_panel().ask_save()
+
+
+def _viewer() -> Any:
+    viewer = napari.current_viewer()
+    if viewer is None:
+        raise CryoAIError("there is no napari window", remedy="Start napari first")
+    return viewer
