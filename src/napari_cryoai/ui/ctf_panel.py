@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari.settings import get_settings
-from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QScrollArea, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.micrographs import is_micrograph
 from napari_cryoai.particles.extract import ExtractResult
-from napari_cryoai.ui import theme
-from napari_cryoai.ui.background import Background
 from napari_cryoai.ui.canvas import PlainCanvas
-from napari_cryoai.ui.ctf_empty import CtfEmptyState
 from napari_cryoai.ui.ctf_estimate import EstimatePanel
 from napari_cryoai.ui.ctf_limits import LimitsPanel
 from napari_cryoai.ui.ctf_table import ROW, CtfTable
+from napari_cryoai.ui.dock import DockPanel
+from napari_cryoai.ui.empty import EmptyState
 from napari_cryoai.ui.extract_panel import ExtractPanel
 from napari_cryoai.ui.links import Links
 from napari_cryoai.ui.opening import OpenBar, Opener, PixelSizeBar
@@ -29,8 +26,16 @@ from napari_cryoai.ui.sample_data import sample_folder
 from napari_cryoai.ui.session import Session, join, leave, panel_of, part, session_of
 from napari_cryoai.ui.thon_rings import ThonRings
 
+WHAT_NEXT = (
+    "Drop a folder of micrographs here, or open one.\n\n"
+    "1.  Estimate the CTF, or import it\n"
+    "2.  Look at the rings, exclude poor micrographs\n"
+    "3.  Pick particles (Plugins > Pick particles)\n"
+    "4.  Extract, look through the particles, save"
+)
 
-class CtfExtraction(QWidget):
+
+class CtfExtraction(DockPanel):
     """Estimate CTFs, leave out poor micrographs, extract particles.
 
     It works on the session of the Pick particles panel if that is open, and else opens
@@ -38,10 +43,8 @@ class CtfExtraction(QWidget):
     """
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None):
-        self._docked = self._closed = False
         super().__init__(parent)
         self.viewer = napari_viewer
-        self.background = Background()
         self.banners = Banners(self)
         self.canvas: PlainCanvas | None = None
         self.links = Links()
@@ -62,19 +65,19 @@ class CtfExtraction(QWidget):
         self.content: QWidget | None = None
         self._take(session_of(napari_viewer))
         self.background.failed.connect(self.report)
-        get_settings().appearance.events.theme.connect(self._on_theme)
         for sequence, action in (("Ctrl+Z", self.undo), ("Ctrl+Shift+Z", self.redo)):
             shortcut = QShortcut(QKeySequence(sequence), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(action)
-        self.setAcceptDrops(True)
         self.setMinimumWidth(360)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         join(self.viewer, self)
         self._reopen()
-        self.destroyed.connect(partial(_let_go, self.background))
 
     # What others may ask ------------------------------------------------------------------------
+
+    def drop(self, paths: list[str]) -> None:
+        self.open(paths)
 
     def open(self, paths: Any) -> None:
         """Open micrographs; a file of CTF values among them is imported."""
@@ -172,7 +175,14 @@ class CtfExtraction(QWidget):
         content = QWidget(self)
         say, links = self.banners.show_message, self.links
         self.pixel_size = PixelSizeBar(session, content)
-        self.empty = CtfEmptyState(self.bar.ask_folder, self.open_sample, content)
+        self.empty = EmptyState(
+            "rings",
+            "No micrographs yet",
+            WHAT_NEXT,
+            ("Open folder…", self.bar.ask_folder),
+            ("Try it on simulated micrographs", self.open_sample),
+            content,
+        )
         self.table = CtfTable(session, links, content)
         self.estimate = EstimatePanel(session, self.background, links, say, content)
         self.rings = ThonRings(session, self.background, links, content)
@@ -263,47 +273,11 @@ class CtfExtraction(QWidget):
 
         return open_particle_panel(self.viewer)
 
-    def _on_theme(self, _event: Any = None) -> None:
-        QTimer.singleShot(0, lambda: theme.dress_again(self))
-
-    # Qt -----------------------------------------------------------------------------------------
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self.open([url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()])
-        event.acceptProposedAction()
-
-    def event(self, event: QEvent) -> bool:
-        handled = super().event(event)
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._docked = True
-            elif self._docked:  # the dock was closed: napari takes its widget out, and no more
-                self.shut_down()
-        return bool(handled)
-
-    def shut_down(self) -> None:
-        """Stop the work; the session goes too, unless the Pick particles panel has it."""
-        if self._closed:
-            return
-        self._closed = True
+    def release(self) -> None:
+        """Note what was found; the session goes too, unless the Pick panel has it."""
         part(self.viewer, self)
         self.estimate.note()
         self._drop()
-        self.background.close()
-        get_settings().appearance.events.theme.disconnect(self._on_theme)
         if panel_of(self.viewer) is None:
             self.session.keep(None)
             leave(self.viewer)
-
-    def closeEvent(self, event: Any) -> None:
-        self.shut_down()
-        super().closeEvent(event)
-
-
-def _let_go(background: Background, *_: object) -> None:
-    """Stop the threads, even if the window went without a word."""
-    background.close()

@@ -1,4 +1,4 @@
-"""What the panel says before there are micrographs."""
+"""What a panel says before there is anything to work on."""
 
 from __future__ import annotations
 
@@ -10,40 +10,49 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from napari_cryoai.ui import icons, theme
 from napari_cryoai.ui.parts import button, hint
 
-WHAT_NEXT = (
-    "Drop a folder of micrographs here, or open one.\n\n"
-    "1.  Open micrographs (.mrc, .tif, .png)\n"
-    "2.  Press Pick particles\n"
-    "3.  Correct: click, erase, lasso, brush\n"
-    "4.  Export to RELION, cryoSPARC, EMAN2, …"
-)
+Act = Callable[[], object]
 
 
 class EmptyState(QWidget):
-    """What to do first."""
+    """What to do first.
+
+    Parameters
+    ----------
+    icon
+        See `icons`.
+    title
+        What is missing.
+    steps
+        What to do, in order.
+    opening, sample
+        The words of the two buttons, and what they do.
+    """
 
     def __init__(
         self,
-        open_folder: Callable[[], object],
-        open_sample: Callable[[], object],
+        icon: str,
+        title: str,
+        steps: str,
+        opening: tuple[str, Act],
+        sample: tuple[str, Act],
         parent: QWidget | None = None,
     ):
         super().__init__(parent)
         picture = QLabel(self)
         theme.themed(
-            picture, lambda: picture.setPixmap(icons.pixmap("image", theme.colour("primary"), 72))
+            picture, lambda: picture.setPixmap(icons.pixmap(icon, theme.colour("primary"), 72))
         )
         picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        title = QLabel("No micrographs yet", self)
-        title.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        title.setStyleSheet("font-size: 14pt; font-weight: 600;")
+        head = QLabel(title, self)
+        head.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        head.setStyleSheet("font-size: 14pt; font-weight: 600;")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 12, 18, 12)
         layout.setSpacing(12)
         layout.addStretch(1)
         layout.addWidget(picture)
-        layout.addWidget(title)
-        layout.addWidget(hint(WHAT_NEXT, self))
-        layout.addWidget(button("Open folder…", open_folder, icon="folder", primary=True))
-        layout.addWidget(button("Try it on simulated micrographs", open_sample, icon="image"))
+        layout.addWidget(head)
+        layout.addWidget(hint(steps, self))
+        layout.addWidget(button(*opening, icon="folder", primary=True))
+        layout.addWidget(button(*sample, icon=icon))
         layout.addStretch(2)

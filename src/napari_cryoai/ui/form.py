@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -95,7 +96,7 @@ def build(model: type[Params], values: dict[str, Any]) -> Params:
 
 def as_command_line(program: str, params: Params, arguments: list[str]) -> str:
     """The same run for a terminal: only what differs from the defaults is spelled out."""
-    words = [program, *(_quoted(a) for a in arguments)]
+    words = [program, *(shlex.quote(a) for a in arguments)]
     for name, info in type(params).model_fields.items():
         value = getattr(params, name)
         if value == info.default or value is None:
@@ -104,12 +105,8 @@ def as_command_line(program: str, params: Params, arguments: list[str]) -> str:
         if isinstance(value, bool):
             words.append(option if value else "--no-" + option[2:])
         else:
-            words += [option, _quoted(f"{value:g}" if isinstance(value, float) else str(value))]
+            words += [option, shlex.quote(f"{value:g}" if isinstance(value, float) else str(value))]
     return " ".join(words)
-
-
-def _quoted(word: str) -> str:
-    return word if word.replace("/", "").replace(".", "").isalnum() else f"'{word}'"
 
 
 def _title(info: FieldInfo, name: str) -> str:

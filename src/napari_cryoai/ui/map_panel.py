@@ -7,13 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari.settings import get_settings
-from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QScrollArea,
     QSizePolicy,
     QVBoxLayout,
@@ -22,8 +19,8 @@ from qtpy.QtWidgets import (
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.isosurface import Mesh
-from napari_cryoai.ui import icons, theme
-from napari_cryoai.ui.background import Background
+from napari_cryoai.ui.dock import DockPanel
+from napari_cryoai.ui.empty import EmptyState
 from napari_cryoai.ui.fsc_panel import FILTER, FscPanel
 from napari_cryoai.ui.map_facts import MapFacts
 from napari_cryoai.ui.map_layers import MapLayers
@@ -44,15 +41,13 @@ WHAT_NEXT = (
 )
 
 
-class MapPanel(QWidget):
+class MapPanel(DockPanel):
     """Surfaces, slices and FSC of density maps."""
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None):
-        self._docked = self._closed = False
         super().__init__(parent)
         self.viewer = napari_viewer
         self.session = map_session_of(napari_viewer)
-        self.background = Background()
         self.layers = MapLayers(self.viewer, self.session)
         self.maker = SurfaceMaker(self.background)
         self._drawn: dict[OpenMap, tuple[float, bool] | None] = {}
@@ -60,16 +55,17 @@ class MapPanel(QWidget):
         self.opener = MapOpener(self.session, self.background, self.banners, self, self._refresh)
         self._build()
         self._connect()
-        self.setAcceptDrops(True)
         self.setMinimumWidth(330)
         set_map_panel(self.viewer, self)
-        self.destroyed.connect(partial(_let_go, self.background))
         for opened in self.session.maps:
             if opened not in self.layers.surfaces and opened.visible:
                 self.maker.make(opened, fine=True)
         self._refresh()
 
     # What others may ask ------------------------------------------------------------------------
+
+    def drop(self, paths: list[str]) -> None:
+        self.open(paths)
 
     def open(self, paths: Iterable[str | Path]) -> None:
         """Open maps."""
@@ -121,7 +117,14 @@ class MapPanel(QWidget):
         layout.addWidget(self.banners)
         layout.addWidget(self.reading)
         layout.addWidget(self.list)
-        self.empty = self._nothing_yet()
+        self.empty = EmptyState(
+            "map",
+            "No map yet",
+            WHAT_NEXT,
+            ("Open map…", self.ask_open),
+            ("Try it on a simulated map", self.open_sample),
+            self,
+        )
         self.area = self._sections()
         layout.addWidget(self.empty, 1)
         layout.addWidget(self.area, 1)
@@ -151,28 +154,6 @@ class MapPanel(QWidget):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         return area
 
-    def _nothing_yet(self) -> QWidget:
-        empty = QWidget(self)
-        picture = QLabel(empty)
-        theme.themed(
-            picture, lambda: picture.setPixmap(icons.pixmap("map", theme.colour("primary"), 72))
-        )
-        picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        title = QLabel("No map yet", empty)
-        title.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        title.setStyleSheet("font-size: 14pt; font-weight: 600;")
-        layout = QVBoxLayout(empty)
-        layout.setContentsMargins(18, 12, 18, 12)
-        layout.setSpacing(12)
-        layout.addStretch(1)
-        layout.addWidget(picture)
-        layout.addWidget(title)
-        layout.addWidget(hint(WHAT_NEXT, empty))
-        layout.addWidget(button("Open map…", self.ask_open, icon="folder", primary=True))
-        layout.addWidget(button("Try it on a simulated map", self.open_sample, icon="map"))
-        layout.addStretch(2)
-        return empty
-
     # Wiring -------------------------------------------------------------------------------------
 
     def _connect(self) -> None:
@@ -183,7 +164,6 @@ class MapPanel(QWidget):
         session.removed.connect(self._on_removed)
         session.level_changed.connect(self._on_level)
         session.shown_differently.connect(self._on_shown)
-        get_settings().appearance.events.theme.connect(self._on_theme)
 
     def _on_added(self, opened: OpenMap) -> None:
         self.viewer.canvas.overlays.scale_bar.visible = True
@@ -215,9 +195,6 @@ class MapPanel(QWidget):
             self.surface.say_detail(mesh)
         self._refresh()
 
-    def _on_theme(self, _event: Any = None) -> None:
-        QTimer.singleShot(0, lambda: theme.dress_again(self))
-
     def _refresh(self) -> None:
         there, n = bool(self.session.maps), self.opener.waiting
         self.reading.setText("Reading…" if n == 1 else f"Reading {n} maps…")
@@ -227,40 +204,7 @@ class MapPanel(QWidget):
         self.list.setVisible(there)
         self.close_map.setEnabled(there)
 
-    # Qt -----------------------------------------------------------------------------------------
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self.open([url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()])
-        event.acceptProposedAction()
-
-    def event(self, event: QEvent) -> bool:
-        handled = super().event(event)
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._docked = True
-            elif self._docked:  # the dock was closed: napari takes its widget out, and no more
-                self.shut_down()
-        return bool(handled)
-
-    def shut_down(self) -> None:
-        """Stop the work; the maps stay on screen, and a panel opened later goes on with them."""
-        if self._closed:
-            return
-        self._closed = True
-        self.background.close()
-        get_settings().appearance.events.theme.disconnect(self._on_theme)
+    def release(self) -> None:
+        """Leave the maps on screen: a panel opened later goes on with them."""
         self.layers.let_go()
         set_map_panel(self.viewer, None)
-
-    def closeEvent(self, event: Any) -> None:
-        self.shut_down()
-        super().closeEvent(event)
-
-
-def _let_go(background: Background, *_: object) -> None:
-    """Stop the threads, even if the window went without a word."""
-    background.close()

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from napari.settings import get_settings
-from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.io.particle_stacks import read_particles, write_particles
-from napari_cryoai.ui import theme
-from napari_cryoai.ui.background import Background
+from napari_cryoai.ui.dock import DockPanel
 from napari_cryoai.ui.links import Links
 from napari_cryoai.ui.particle_bars import ParticleFoot, ParticleHead
 from napari_cryoai.ui.particle_dock import set_particle_panel
@@ -31,25 +29,21 @@ _CLOSE = 120
 _TRIES, _RETRY_MS = 100, 50
 
 
-class ParticlePanel(QWidget):
+class ParticlePanel(DockPanel):
     """Pages of particle images, all with one contrast."""
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None):
-        self._docked = self._closed = False
         super().__init__(parent)
         self.viewer = napari_viewer
         self.session = session_of(napari_viewer)
-        self.background = Background()
         self.links = Links()
         self.particles: ParticleSet | None = None
         self._build()
         self._connect()
         self._follow()
-        self.setAcceptDrops(True)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         set_particle_panel(self.viewer, self)
         join(self.viewer, self)
-        self.destroyed.connect(partial(_let_go, self.background))
         self._refresh()
 
     # What others may ask ------------------------------------------------------------------------
@@ -61,6 +55,9 @@ class ParticlePanel(QWidget):
         )
         if path:
             self.open(Path(path))
+
+    def drop(self, paths: list[str]) -> None:
+        self.open(Path(paths[0]))
 
     def open(self, path: Path) -> None:
         """Open the particles of a file."""
@@ -186,7 +183,6 @@ class ParticlePanel(QWidget):
             shortcut.activated.connect(action)
         self._relink_later = QTimer(self, interval=50, singleShot=True)
         self._relink_later.timeout.connect(self._relink)
-        get_settings().appearance.events.theme.connect(self._on_theme)
 
     def _follow(self) -> None:
         """Hear what happens to the picks."""
@@ -300,44 +296,11 @@ class ParticlePanel(QWidget):
         foot.back.setEnabled(grid.page > 0)
         foot.on.setEnabled(grid.page < grid.pages - 1)
 
-    def _on_theme(self, _event: Any = None) -> None:
-        QTimer.singleShot(0, lambda: theme.dress_again(self))
-
-    # Qt -----------------------------------------------------------------------------------------
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-        if paths:
-            self.open(Path(paths[0]))
-        event.acceptProposedAction()
-
-    def event(self, event: QEvent) -> bool:
-        handled = super().event(event)
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._docked = True
-            elif self._docked:  # the dock was closed: napari takes its widget out, and no more
-                self.shut_down()
-        return bool(handled)
-
-    def shut_down(self) -> None:
-        """Stop the work."""
-        if self._closed:
-            return
-        self._closed = True
+    def release(self) -> None:
+        """Stop listening."""
         self.links.cut()
         part(self.viewer, self)
-        self.background.close()
-        get_settings().appearance.events.theme.disconnect(self._on_theme)
         set_particle_panel(self.viewer, None)
-
-    def closeEvent(self, event: Any) -> None:
-        self.shut_down()
-        super().closeEvent(event)
 
 
 def _write_checked(stack: ParticleStack, path: Path, expected: int) -> str:
@@ -350,8 +313,3 @@ def _write_checked(stack: ParticleStack, path: Path, expected: int) -> str:
         )
     write_particles(stack, path)
     return f"Wrote {counted(len(stack), 'particle')} to {path}"
-
-
-def _let_go(background: Background, *_: object) -> None:
-    """Stop the threads, even if the window went without a word."""
-    background.close()

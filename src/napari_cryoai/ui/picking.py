@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari.settings import get_settings
-from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -25,10 +24,10 @@ from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.picks import PickTable
 from napari_cryoai.io.micrographs import is_micrograph
 from napari_cryoai.picking.pick import PickResult
-from napari_cryoai.ui import keys, theme
+from napari_cryoai.ui import keys
 from napari_cryoai.ui.actions import Actions
-from napari_cryoai.ui.background import Background
 from napari_cryoai.ui.compare import ComparePanel
+from napari_cryoai.ui.dock import DockPanel
 from napari_cryoai.ui.empty import EmptyState
 from napari_cryoai.ui.export import ExportPanel
 from napari_cryoai.ui.filter_panel import FilterPanel
@@ -48,16 +47,22 @@ from napari_cryoai.ui.sight import Sight
 from napari_cryoai.ui.tool_bar import ToolBar
 from napari_cryoai.ui.tools import Tools
 
+WHAT_NEXT = (
+    "Drop a folder of micrographs here, or open one.\n\n"
+    "1.  Open micrographs (.mrc, .tif, .png)\n"
+    "2.  Press Pick particles\n"
+    "3.  Correct: click, erase, lasso, brush\n"
+    "4.  Export to RELION, cryoSPARC, EMAN2, …"
+)
 
-class PickParticles(QWidget):
+
+class PickParticles(DockPanel):
     """Open micrographs, pick, correct, compare, export."""
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None):
-        self._docked = self._closed = False
         super().__init__(parent)
         self.viewer = napari_viewer
         self.session = session_of(napari_viewer)
-        self.background = Background()
         self.layers = PickLayers(self.viewer, self.session)
         self.navigator = Navigator(self.session, self.layers, self.background)
         self.sight = Sight(self.session, self.layers, self.navigator)
@@ -69,15 +74,17 @@ class PickParticles(QWidget):
         self.bindings = keys.Bindings(self.actions_.table())
         self._build()
         self._connect()
-        self.setAcceptDrops(True)
         self.setMinimumWidth(330)
         self._refresh_all()
         set_panel(self.viewer, self)
-        self.destroyed.connect(partial(_let_go, self.session, self.background))
+        self.destroyed.connect(partial(_let_go, self.session))
         self.open(self.session.reopen)
         self.session.announce()
 
     # What others may ask ------------------------------------------------------------------------
+
+    def drop(self, paths: list[str]) -> None:
+        self.open(paths)
 
     def open(self, paths: Any) -> None:
         """Open micrographs, and import the picks among the files."""
@@ -136,7 +143,14 @@ class PickParticles(QWidget):
             self,
         )  # fmt: skip
         self.pixel_size = PixelSizeBar(self.session, self)
-        self.empty = EmptyState(self.bar.ask_folder, self.open_sample, self)
+        self.empty = EmptyState(
+            "image",
+            "No micrographs yet",
+            WHAT_NEXT,
+            ("Open folder…", self.bar.ask_folder),
+            ("Try it on simulated micrographs", self.open_sample),
+            self,
+        )
         self.list = MicrographList(self.session, self)
         self.summary = QLabel(self)
         self.filtered = QCheckBox("Filter the image", self)
@@ -238,7 +252,6 @@ class PickParticles(QWidget):
         run.runner.progressed.connect(lambda _p: self._refresh_rows())
         run.runner.done.connect(self._on_done)
         self.bindings.bind(self.viewer)
-        get_settings().appearance.events.theme.connect(self._on_theme)
         for key in keys.HELP:
             QShortcut(QKeySequence(key), self, self.show_keys)
         later = QTimer(self, interval=800, singleShot=True)
@@ -248,9 +261,6 @@ class PickParticles(QWidget):
         self._draw_timer.timeout.connect(self.layers.sync_shown)
         self._row_timer = QTimer(self, interval=60, singleShot=True)
         self._row_timer.timeout.connect(self.list.rows.refresh)
-
-    def _on_theme(self, _event: Any = None) -> None:
-        QTimer.singleShot(0, lambda: theme.dress_again(self))
 
     def _on_opened(self) -> None:
         self.list.rows.reset()
@@ -319,45 +329,16 @@ class PickParticles(QWidget):
         history = self.session.history
         self.tool_bar.name_steps(history.undo_label, history.redo_label)
 
-    # Qt -----------------------------------------------------------------------------------------
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self.open([url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()])
-        event.acceptProposedAction()
-
-    def event(self, event: QEvent) -> bool:
-        handled = super().event(event)
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._docked = True
-            elif self._docked:  # the dock was closed: napari takes its widget out, and no more
-                self.shut_down()
-        return bool(handled)
-
-    def shut_down(self) -> None:
-        """Stop the work, write the last note and give napari its keys back; once is enough."""
-        if self._closed:
-            return
-        self._closed = True
+    def release(self) -> None:
+        """Write the last note and give napari its keys back."""
         self.sight.note()
         self.pick.run.cancel()
-        self.background.close()
-        get_settings().appearance.events.theme.disconnect(self._on_theme)
         self.bindings.clear()
         self.layers.let_go()
-        _let_go(self.session, self.background)
+        _let_go(self.session)
         leave(self.viewer)
 
-    def closeEvent(self, event: Any) -> None:
-        self.shut_down()
-        super().closeEvent(event)
 
-
-def _let_go(session: Session, background: Background, *_: object) -> None:
-    """Stop the threads and close the journal, even if the window went without a word."""
-    background.close()
+def _let_go(session: Session, *_: object) -> None:
+    """Close the journal, even if the window went without a word."""
     session.keep(None)
