@@ -39,7 +39,9 @@ def test_nouns_and_files_load_neither_torch_nor_a_window(package):
 
 
 def test_work_without_a_window_loads_no_window():
-    names = modules_of("core", "io", "physics", "jobs", "picking", "cli")
+    names = modules_of(
+        "core", "io", "physics", "jobs", "picking", "particles", "reconstruction", "cli"
+    )
     assert not loaded_by(f"import {', '.join(names)}") & WINDOWS
 
 

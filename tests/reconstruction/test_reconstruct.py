@@ -138,15 +138,15 @@ def test_a_killed_job_goes_on_from_its_last_sums(stack, particles, found, tmp_pa
 
     monkeypatch.setattr(output, "EVERY_S", 0.0)
     monkeypatch.setattr(module, "BATCH_BYTES", 4 * 32 * 32 * 50)
-    job = reconstruct(PARAMS, stack, store=FileStore(tmp_path, PARAMS, particles))
+    job = reconstruct(PARAMS, stack, store=FileStore(tmp_path, PARAMS, particles, stack))
     for progress in job:
         if progress.done >= 300:
             break
     job.close()
-    again = reconstruct(PARAMS, stack, store=FileStore(tmp_path, PARAMS, particles))
+    again = reconstruct(PARAMS, stack, store=FileStore(tmp_path, PARAMS, particles, stack))
     assert next(again).done >= 200
     assert torch.allclose(finish(again).map, found.map, atol=1e-4 * float(found.map.max()))
-    other = FileStore(tmp_path, ReconstructParams(device="cpu", symmetry="C2"), particles)
+    other = FileStore(tmp_path, ReconstructParams(device="cpu", symmetry="C2"), particles, stack)
     assert next(reconstruct(PARAMS, stack, store=other)).done == 0
 
 

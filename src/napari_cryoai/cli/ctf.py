@@ -22,6 +22,7 @@ from napari_cryoai.cli.common import (
 from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.micrograph import Micrograph
+from napari_cryoai.io.guards import check_writable
 from napari_cryoai.jobs.executor import Workers
 from napari_cryoai.jobs.record import write_record
 from napari_cryoai.jobs.run import run_to_console
@@ -58,6 +59,7 @@ def ctf_command(
         count = workers_from(workers)
         result = run_ctf(params, opened, output, problems, count, scheduler, as_json)
         _summarise(result, output, as_json)
+        _warn(without_rings(result, params), len(result.ctfs), as_json)
 
 
 def run_ctf(
@@ -71,6 +73,7 @@ def run_ctf(
 ) -> CtfResult:
     """Estimate, and write what was found and how."""
     start = time.perf_counter()
+    check_writable(output)
     store = FileStore(output, params, micrographs)
     job = estimate_ctfs(params, micrographs, store=store, workers=workers, scheduler=scheduler)
     result = run_to_console(job, "CTF", json_lines=as_json)
@@ -88,6 +91,22 @@ def run_ctf(
     return result
 
 
+def without_rings(result: CtfResult, params: CtfParams) -> list[str]:
+    """Names of the micrographs on which no ring was found: their defocus is but a guess."""
+    return [r.name for r in result.ctfs if r.fit_resolution_A > 0.999 * params.low_resolution_A]
+
+
+def _warn(names: list[str], total: int, as_json: bool) -> None:
+    if not names or as_json:  # in JSON the fit resolutions tell
+        return
+    listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    click.echo(
+        f"Warning: no rings were found on {len(names)} of {total} ({listed}). Their defocus is a "
+        "guess: check --pixel-size-A and --voltage-kV, or leave them out.",
+        err=True,
+    )
+
+
 def _summarise(result: CtfResult, output: Path, as_json: bool) -> None:
     defocus_A = [row.defocus_A for row in result.ctfs]
     reach_A = float(np.median([row.fit_resolution_A for row in result.ctfs]))
@@ -95,6 +114,7 @@ def _summarise(result: CtfResult, output: Path, as_json: bool) -> None:
         summary = {
             "micrographs": len(result.ctfs),
             "defocus_A": {row.name: round(row.defocus_A, 1) for row in result.ctfs},
+            "fit_resolution_A": {r.name: round(r.fit_resolution_A, 2) for r in result.ctfs},
             "median_fit_resolution_A": round(reach_A, 2),
             "output": str(output),
         }

@@ -17,6 +17,7 @@ from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.micrograph_ctf import MicrographCtf
 from napari_cryoai.core.picks import PickTable
 from napari_cryoai.io.ctf_values import read_ctf_values
+from napari_cryoai.io.guards import check_writable
 from napari_cryoai.io.image_stacks import locate_image
 from napari_cryoai.io.micrographs import open_micrograph, open_micrographs
 from napari_cryoai.io.names import match_names
@@ -100,8 +101,11 @@ def open_picks(
         if not opened:
             raise problems[0]
         return read_picks(path, micrographs=opened), opened, problems
+    names = read_picks(path).names
+    if not names:
+        raise CryoAIError("holds no picks", path=path, remedy="Pick particles first")
     opened, problems = [], []
-    for name in read_picks(path).names:
+    for name in names:
         try:
             opened.append(_open(name, path, pixel_size_A))
         except CryoAIError as problem:
@@ -133,6 +137,7 @@ def run_extract(
 ) -> ExtractResult:
     """Extract, and write how it was done."""
     start = time.perf_counter()
+    check_writable(output)
     job = extract(params, picks, micrographs, output, ctf=ctf, workers=workers, scheduler=scheduler)
     result = run_to_console(job, "Extracting", json_lines=as_json)
     write_record(
@@ -148,13 +153,14 @@ def run_extract(
 
 
 def _open(name: str, picks: Path, pixel_size_A: float | None) -> Micrograph:
-    path = locate_image(name, picks)
+    remedy = "Give the folder of the micrographs (--micrographs)"
+    try:
+        path = locate_image(name, picks)
+    except CryoAIError as error:
+        raise CryoAIError(error.problem, path=error.path, remedy=remedy) from None
     if path is None:
-        raise CryoAIError(
-            f"belongs to the micrograph '{name}', which is not where that says",
-            path=picks,
-            remedy="Give the folder of the micrographs (--micrographs)",
-        )
+        problem = f"names the micrograph '{name}', which is neither beside it nor in its project"
+        raise CryoAIError(problem, path=picks, remedy=remedy)
     return open_micrograph(path, name=name, pixel_size_A=pixel_size_A)
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from rich.console import Console
 from rich.table import Table
@@ -18,7 +20,8 @@ from torch import Tensor
 
 from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
 from napari_cryoai.core.density_map import DensityMap, check_same_grid
-from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.errors import CryoAIError, naming
+from napari_cryoai.io.guards import check_writable
 from napari_cryoai.io.maps import read_map
 from napari_cryoai.jobs.params import Params
 from napari_cryoai.jobs.record import write_record
@@ -36,6 +39,8 @@ from napari_cryoai.reconstruction.fsc_picture import (
     write_fsc_picture,
     write_fsc_table,
 )
+
+_MASK_SLACK = 0.05
 
 
 class FscParams(Params):
@@ -74,6 +79,8 @@ def fsc_command(
     with errors_told(as_json):
         started = time.monotonic()
         params = params_from(FscParams, values)
+        if output:
+            check_writable(output)
         paths = [half1, half2] + ([mask] if mask else [])
         pixel_size_A, maps = read_on_one_grid(paths, params.pixel_size_A)
         curves = half_map_fsc(
@@ -106,7 +113,7 @@ def evaluate_map(map_: Path, reference: Path, mask: Path | None, as_json: bool) 
 def read_on_one_grid(
     paths: list[Path], pixel_size_A: float | None
 ) -> tuple[float, tuple[Tensor, ...]]:
-    """Read maps that are compared voxel by voxel.
+    """Read two maps that are compared voxel by voxel, and a mask if there is a third path.
 
     Returns
     -------
@@ -118,7 +125,8 @@ def read_on_one_grid(
     Raises
     ------
     CryoAIError
-        If box or voxel size differ. Their places may: many programs write no origin.
+        If box or voxel size differ (their places may: many programs write no origin), or one of
+        them holds nothing.
     """
     first = read_map(paths[0], pixel_size_A)
     maps = [first.data]
@@ -126,6 +134,10 @@ def read_on_one_grid(
         other = read_map(path, pixel_size_A)
         _check_grid(first, other, path)
         maps.append(other.data)
+    for path, data in zip(paths[:2], maps[:2], strict=True):
+        _check_contrast(data, path)
+    for path, data in zip(paths[2:], maps[2:], strict=True):
+        _check_mask(data, path)
     return first.pixel_size_A, tuple(torch.from_numpy(data) for data in maps)
 
 
@@ -170,11 +182,28 @@ def _resolutions(curve: FscCurve) -> dict[str, float | None]:
     return {name: v if math.isfinite(v) else None for name, v in values.items()}
 
 
+def _check_contrast(data: NDArray[np.float32], path: Path) -> None:
+    if data.max() > data.min():
+        return
+    raise CryoAIError(
+        "holds the same value everywhere", path=path, remedy="Repeat what made it, or copy it again"
+    )
+
+
+def _check_mask(data: NDArray[np.float32], path: Path) -> None:
+    low, high = float(data.min()), float(data.max())
+    if low >= -_MASK_SLACK and 0.5 < high <= 1 + _MASK_SLACK:
+        return
+    raise CryoAIError(
+        f"is no mask: its values go from {low:.3g} to {high:.3g}",
+        path=path,
+        remedy="Give a map that is 1 inside, 0 outside and soft between",
+    )
+
+
 def _check_grid(first: DensityMap, other: DensityMap, path: Path) -> None:
-    try:
+    with naming(path):
         check_same_grid(first, replace(other, origin_A=first.origin_A))
-    except CryoAIError as error:
-        raise CryoAIError(error.problem, path=path, remedy=error.remedy) from None
 
 
 def _write(

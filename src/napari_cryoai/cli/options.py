@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 import click
 from pydantic import ValidationError
@@ -23,6 +24,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 AnyParams = TypeVar("AnyParams", bound=Params)
 
 PATH = click.Path(path_type=Path)
+DISK_TROUBLE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG),
+}
+"""Errors of the system that users can mend; any other is ours."""
 
 
 def params_options(model: type[Params]) -> Callable[[Command], Command]:
@@ -62,21 +68,37 @@ def flag(name: str) -> str:
 
 @contextmanager
 def errors_told(as_json: bool = False) -> Iterator[None]:
-    """End the command with exit code 2 and a readable message on a `CryoAIError`."""
+    """End the command with exit code 2 and a readable message on a `CryoAIError`.
+
+    So too if the disk is full, or a file may not be written: that can happen at any moment.
+    """
     try:
         yield
     except CryoAIError as error:
-        if as_json:
-            click.echo(json.dumps({"error": error.as_json()}))
-        else:
-            click.echo(f"Error: {error}", err=True)
-        sys.exit(BAD_INPUT)
+        _tell_and_leave(error, as_json)
+    except OSError as error:
+        if error.errno not in DISK_TROUBLE:
+            raise
+        reason = f"cannot be read or written ({error.strerror})"
+        remedy = "Make room on the disk, or choose another folder with --output"
+        place = error.filename if isinstance(error.filename, str) else None
+        problem = reason if place else f"a file {reason}"
+        _tell_and_leave(CryoAIError(problem, path=place, remedy=remedy), as_json)
+
+
+def _tell_and_leave(error: CryoAIError, as_json: bool) -> NoReturn:
+    if as_json:
+        click.echo(json.dumps({"error": error.as_json()}))
+    else:
+        click.echo(f"Error: {error}", err=True)
+    sys.exit(BAD_INPUT)
 
 
 def _option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
     kind = _without_none(field.annotation)
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    unit = f" [{extra['unit']}]" if "unit" in extra else ""
+    facts = [*([str(extra["unit"])] if "unit" in extra else []), *_bounds(field)]
+    suffix = f" [{', '.join(facts)}]" if facts else ""
     default = None if field.default is PydanticUndefined else field.default
     spelling = f"{flag(name)}/--no-{name.replace('_', '-')}" if kind is bool else flag(name)
     return click.option(
@@ -86,8 +108,22 @@ def _option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
         default=default,
         show_default=default is not None,
         required=field.is_required(),
-        help=(field.description or field.title or "") + unit,
+        help=(field.description or field.title or "") + suffix,
     )
+
+
+def _bounds(field: FieldInfo) -> list[str]:
+    """What values are allowed, in words."""
+    limits = {
+        name: f"{value:g}"
+        for fact in field.metadata
+        for name in ("ge", "gt", "le", "lt")
+        if (value := getattr(fact, name, None)) is not None
+    }
+    if "ge" in limits and "le" in limits:
+        return [f"{limits['ge']} to {limits['le']}"]
+    words = {"ge": "{} or more", "gt": "above {}", "le": "{} or less", "lt": "below {}"}
+    return [text.format(limits[name]) for name, text in words.items() if name in limits]
 
 
 def _without_none(annotation: Any) -> Any:

@@ -21,6 +21,7 @@ from napari_cryoai.cli.common import (
 from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.micrograph import Micrograph
+from napari_cryoai.io.guards import check_writable
 from napari_cryoai.jobs.executor import Workers
 from napari_cryoai.jobs.record import write_record
 from napari_cryoai.jobs.run import run_to_console
@@ -71,6 +72,7 @@ def run_pick(
 ) -> PickResult:
     """Pick, and write what was found and how."""
     start = time.perf_counter()
+    check_writable(output)
     store = FileStore(output, params, micrographs)
     job = pick(params, micrographs, store=store, workers=workers, scheduler=scheduler)
     result = run_to_console(job, "Picking", json_lines=as_json)

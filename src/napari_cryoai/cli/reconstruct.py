@@ -11,15 +11,19 @@ from typing import Any
 import click
 
 from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
+from napari_cryoai.core.errors import naming
 from napari_cryoai.core.particle_stack import ParticleStack
+from napari_cryoai.io.guards import check_writable
 from napari_cryoai.io.particle_stacks import read_particles
 from napari_cryoai.jobs.record import write_record
 from napari_cryoai.jobs.run import run_to_console
 from napari_cryoai.reconstruction.fsc_picture import resolution_text
+from napari_cryoai.reconstruction.halves import split_halves
 from napari_cryoai.reconstruction.output import FileStore, write_reconstruction
 from napari_cryoai.reconstruction.reconstruct import (
     Reconstruction,
     ReconstructParams,
+    check_particles,
     reconstruct,
 )
 
@@ -65,7 +69,11 @@ def run_reconstruct(
 ) -> Reconstruction:
     """Reconstruct, and write what was found and how."""
     start = time.perf_counter()
-    store = FileStore(output, params, particles)
+    check_writable(output)
+    with naming(particles):
+        check_particles(stack)
+        split_halves(stack, params.seed)
+    store = FileStore(output, params, particles, stack)
     found = run_to_console(
         reconstruct(params, stack, store=store), "Reconstruction", json_lines=as_json
     )

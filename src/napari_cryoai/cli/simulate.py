@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
+from napari_cryoai.cli.options import PATH, errors_told, flag, params_from, params_options
 from napari_cryoai.cli.simulate_params import (
     HalfMapSetParams,
     MicrographSetParams,
@@ -19,6 +19,7 @@ from napari_cryoai.cli.simulate_params import (
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.structure import Structure
+from napari_cryoai.io.guards import check_writable
 from napari_cryoai.io.maps import is_map, read_map
 from napari_cryoai.io.structures import read_structure
 from napari_cryoai.jobs.params import Params
@@ -28,11 +29,21 @@ from napari_cryoai.jobs.run import run_to_console
 
 if TYPE_CHECKING:
     from napari_cryoai.physics.simulators.conformers import Conformers
+    from napari_cryoai.physics.simulators.distributions import Distribution
+
+SMALLEST_SNR = 1e-6
 
 Written = Job[list[Path]]
 
 
-@click.group("simulate")
+class _InOrder(click.Group):
+    """A group that lists its commands in the order in which they are defined."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group("simulate", cls=_InOrder)
 def simulate_group() -> None:
     """Images and maps with known truth, from atomic structures (PDB, mmCIF) or a map.
 
@@ -42,7 +53,7 @@ def simulate_group() -> None:
 
 
 def _simulation(
-    name: str, params: type[Params]
+    name: str, params: type[Params], short_help: str
 ) -> Callable[[Callable[..., Written]], click.Command]:
     """Make a subcommand of a job that takes parameters, structures and an output folder."""
 
@@ -53,6 +64,7 @@ def _simulation(
             start = time.perf_counter()
             with errors_told(as_json):
                 chosen = params_from(params, values)
+                check_writable(output)
                 title = f"Simulating {name}"
                 written = run_to_console(job(chosen, structures, output), title, json_lines=as_json)
                 write_record(
@@ -77,12 +89,12 @@ def _simulation(
             ),
         ):
             command = option(command)
-        return simulate_group.command(name)(command)
+        return simulate_group.command(name, short_help=short_help)(command)
 
     return decorate
 
 
-@_simulation("particles", ParticleSetParams)
+@_simulation("particles", ParticleSetParams, "Particle images with poses and CTF.")
 def particles(
     params: ParticleSetParams, structures: Sequence[Path], output: Path
 ) -> Job[list[Path]]:
@@ -90,7 +102,6 @@ def particles(
 
     Several structures are several states of one molecule, in one frame of coordinates.
     """
-    from napari_cryoai.physics.simulators.distributions import Distribution
     from napari_cryoai.physics.simulators.particle_files import PARTICLES, write_particle_set
     from napari_cryoai.physics.simulators.particle_images import ParticleSimulator
     from napari_cryoai.physics.simulators.particle_model import ParticleModel
@@ -98,10 +109,10 @@ def particles(
     model = ParticleModel(
         per_micrograph=params.per_micrograph,
         preferred_fraction=params.preferred_fraction,
-        shift_A=Distribution.of(params.shift_A),
-        defocus_A=Distribution.of(params.defocus_A),
-        b_factor_A2=Distribution.of(params.b_factor_A2),
-        snr=Distribution.of(params.snr),
+        shift_A=drawn(params, "shift_A"),
+        defocus_A=drawn(params, "defocus_A"),
+        b_factor_A2=drawn(params, "b_factor_A2"),
+        snr=drawn(params, "snr", SMALLEST_SNR),
         neighbours=params.neighbours,
     )
     yield Progress(0, params.count, "maps")
@@ -112,13 +123,12 @@ def particles(
     return [output / PARTICLES]
 
 
-@_simulation("micrographs", MicrographSetParams)
+@_simulation("micrographs", MicrographSetParams, "Micrographs with true positions and poses.")
 def micrographs(params: MicrographSetParams, structures: Sequence[Path], output: Path) -> Written:
     """Micrographs, junk masks, and true_positions.star with the poses of all particles.
 
     Particles lie at their own depths; carbon, ice, aggregates and denatured particles lie between.
     """
-    from napari_cryoai.physics.simulators.distributions import Distribution
     from napari_cryoai.physics.simulators.micrograph_model import MicrographModel
     from napari_cryoai.physics.simulators.micrograph_set import (
         TRUTH,
@@ -135,11 +145,11 @@ def micrographs(params: MicrographSetParams, structures: Sequence[Path], output:
     )
     models = MicrographSet(
         base,
-        particles=Distribution.of(params.particles),
+        particles=drawn(params, "particles", 0),
         empty=params.empty,
-        defocus_A=Distribution.of(params.defocus_A),
-        snr=Distribution.of(params.snr),
-        ice_thickness_A=Distribution.of(params.ice_thickness_A),
+        defocus_A=drawn(params, "defocus_A"),
+        snr=drawn(params, "snr", SMALLEST_SNR),
+        ice_thickness_A=drawn(params, "ice_thickness_A", 0),
         carbon=params.carbon,
     )
     yield Progress(0, params.count, "maps")
@@ -151,24 +161,26 @@ def micrographs(params: MicrographSetParams, structures: Sequence[Path], output:
     return [output / TRUTH]
 
 
-@_simulation("half-maps", HalfMapSetParams)
+@_simulation("half-maps", HalfMapSetParams, "Half maps, with their mask and noise-free map.")
 def half_maps(params: HalfMapSetParams, structures: Sequence[Path], output: Path) -> Written:
     """Half maps with independent noise, their mask, labels, and the map without noise.
 
     One folder for each pair: half1.mrc, half2.mrc, mask.mrc, truth.mrc, labels.mrc (0 solvent, 1
     protein, 2 nucleic acid, 3 glycan, 4 detergent), all in the frame of the structure.
     """
-    from napari_cryoai.physics.simulators.distributions import Distribution
     from napari_cryoai.physics.simulators.half_map_files import write_half_maps
     from napari_cryoai.physics.simulators.half_maps import HalfMapModel
 
-    drawn = ("resolution_A", "b_factor_A2", "b_spread", "sharpening_A2", "preferred_fraction")
     model = HalfMapModel(
         membrane=params.membrane,
         nucleic=params.nucleic,
         masked=params.masked,
-        glycans=Distribution.of(params.glycans),
-        **{name: Distribution.of(getattr(params, name)) for name in drawn},
+        resolution_A=drawn(params, "resolution_A", params.pixel_size_A),
+        b_factor_A2=drawn(params, "b_factor_A2"),
+        b_spread=drawn(params, "b_spread", 0),
+        sharpening_A2=drawn(params, "sharpening_A2"),
+        preferred_fraction=drawn(params, "preferred_fraction", 0),
+        glycans=drawn(params, "glycans", 0),
     )
     jobs = [(path, i) for path in structures for i in range(params.count)]
     written: list[Path] = []
@@ -181,6 +193,19 @@ def half_maps(params: HalfMapSetParams, structures: Sequence[Path], output: Path
         written += write_half_maps(structure, model, n, params.pixel_size_A, seed, folder)
     yield Progress(len(jobs), len(jobs), "")
     return written
+
+
+def drawn(params: Params, name: str, low: float = -math.inf) -> Distribution:
+    """The distribution that a parameter is drawn from.
+
+    Raises
+    ------
+    CryoAIError
+        If it is none, or may come out below `low`.
+    """
+    from napari_cryoai.physics.simulators.distributions import Distribution
+
+    return Distribution.of(getattr(params, name)).at_least(low, flag(name))
 
 
 def conformers(
@@ -204,6 +229,7 @@ def conformers(
         return Conformers.of_maps([torch.from_numpy(m.data) for m in maps], pixel_size_A)
     atoms: list[Structure] = [read_structure(path) for path in paths]
     n = n or box_of(atoms, pixel_size_A)
+    _check_fits(atoms, n, pixel_size_A)
     if not path_steps:
         return Conformers.of_structures(atoms, n, pixel_size_A)
     if len(atoms) != 2:
@@ -218,6 +244,15 @@ def box_of(structures: Sequence[Structure], pixel_size_A: float) -> int:
     """An even box, in pixels, that holds the structures with a quarter of their width to spare."""
     widest_A = max(structure.diameter_A for structure in structures)
     return 2 * math.ceil(1.25 * widest_A / pixel_size_A / 2) + 8
+
+
+def _check_fits(structures: Sequence[Structure], n: int, pixel_size_A: float) -> None:
+    widest_A = max(structure.diameter_A for structure in structures)
+    if widest_A > n * pixel_size_A:
+        raise CryoAIError(
+            f"the structure is {widest_A:.0f} A wide and the box {n * pixel_size_A:.0f} A",
+            remedy="Give a larger --box-size-px or --pixel-size-A",
+        )
 
 
 def _check_size(density: DensityMap, path: Path, n: int, pixel_size_A: float) -> None:

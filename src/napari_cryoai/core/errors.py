@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from os import PathLike, fspath
 from typing import Any
@@ -36,3 +38,14 @@ class CryoAIError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors travel back from worker processes; the default would lose the keyword arguments.
         return partial(type(self), path=self.path, remedy=self.remedy), (self.problem,)
+
+
+@contextmanager
+def naming(path: str | PathLike[str]) -> Iterator[None]:
+    """Let errors that name no file name this one."""
+    try:
+        yield
+    except CryoAIError as error:
+        if error.path is not None:
+            raise
+        raise CryoAIError(error.problem, path=path, remedy=error.remedy) from None

@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 _MAY_LACK = ("voltage_kV", "cs_mm", "amplitude_contrast")
+_MICROSCOPES = {"voltage_kV": (20, 2000), "cs_mm": (-20, 20), "amplitude_contrast": (0, 1)}
+"""Beyond these lies a column in other units, or read by mistake."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +109,7 @@ class ParticleCtf:
         Raises
         ------
         CryoAIError
-            Naming the one that is missing.
+            Naming the one that is missing, or that no microscope has.
         """
         lacking = [name for name in _MAY_LACK if np.isnan(getattr(self, name)).any()]
         if lacking:
@@ -116,6 +118,17 @@ class ParticleCtf:
                 remedy="Add it to the optics table of their STAR file (0.1 is a usual amplitude "
                 "contrast for cryo-EM, 2.7 mm a usual spherical aberration)",
             )
+        for name, (low, high) in _MICROSCOPES.items():
+            values = getattr(self, name)
+            bad = (values < low) | (values > high)
+            if bad.any():
+                row = int(np.argmax(bad))
+                raise CryoAIError(
+                    f"no microscope has the {_in_words([name])} of particle {row + 1}, "
+                    f"{values[row]:g}",
+                    remedy="Correct the optics table: the voltage is in kV, the spherical "
+                    "aberration in mm, the amplitude contrast a fraction from 0 to 1",
+                )
         return self
 
 

@@ -151,7 +151,8 @@ class ParticleStack:
         if not (self.pixel_size_A > 0).all():
             raise _bad_row(self.pixel_size_A <= 0, "a pixel size", "Give the pixel size")
         if not np.isin(self.half, (0, 1, 2)).all():
-            raise _bad_row(~np.isin(self.half, (0, 1, 2)), "a half", "Halves are 1 and 2, 0 = none")
+            remedy = "Halves are 1 and 2 (0 and 1 in cryoSPARC), and 0 in a STAR file is neither"
+            raise _bad_row(~np.isin(self.half, (0, 1, 2)), "a half", remedy)
 
     def __len__(self) -> int:
         return len(self.images)

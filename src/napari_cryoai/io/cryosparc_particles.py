@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.errors import CryoAIError, naming
 from napari_cryoai.core.euler import matrices_from_vectors
 from napari_cryoai.core.particle_ctf import ParticleCtf
 from napari_cryoai.core.particle_stack import ImageSource, ParticleStack
@@ -54,7 +54,7 @@ def read(
     _check_fields(table, path)
     names, micrograph = _micrographs(table)
     sizes_A = table[_PIXEL_SIZE].astype(np.float64) if pixel_size_A is None else pixel_size_A
-    try:
+    with naming(path):
         return ParticleStack.of_images(
             _images(table, path, root, with_images),
             sizes_A,
@@ -68,8 +68,6 @@ def read(
             group=_groups(table),
             extra={UID: _texts(table["uid"])} if _has(table, "uid") else None,
         )
-    except CryoAIError as error:
-        raise CryoAIError(error.problem, path=error.path or path, remedy=error.remedy) from None
 
 
 def _has(table: NDArray[np.void], *fields: str) -> bool:
@@ -150,7 +148,7 @@ def _halves(table: NDArray[np.void]) -> NDArray[np.int8]:
     if not _has(table, _SPLIT):
         return np.zeros(len(table), np.int8)
     split = table[_SPLIT].astype(np.int64)
-    return np.where(np.isin(split, (0, 1)), split + 1, 0).astype(np.int8)
+    return np.where(np.isin(split, (0, 1)), split + 1, -1).astype(np.int8)
 
 
 def _groups(table: NDArray[np.void]) -> NDArray[np.int32]:

@@ -80,3 +80,25 @@ def believable_pixel_size(pixel_size_A: float, longest_side_px: int) -> float | 
     if not 0.1 <= pixel_size_A <= 50:
         return None
     return None if pixel_size_A == 1.0 and longest_side_px >= 2048 else pixel_size_A
+
+
+def check_writable(folder: str | os.PathLike[str]) -> None:
+    """Refuse a folder that no results can be put into, before there are any.
+
+    It need not exist, and is not made.
+
+    Raises
+    ------
+    CryoAIError
+        If it is a file, lies below one, or may not be written to.
+    """
+    folder = Path(folder)
+    above = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
+        return
+    reason = "may not be written to" if above.is_dir() else "is a file"
+    raise CryoAIError(
+        f"cannot be written to: '{above}' {reason}",
+        path=folder,
+        remedy="Give another folder with --output",
+    )

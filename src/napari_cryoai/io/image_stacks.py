@@ -179,7 +179,7 @@ def locate(name: str, origin: Path, *, root: Path | None = None) -> Path | None:
         file = folder / ending
         if file.is_file():
             if root is None and not file.resolve().is_relative_to(folder.resolve()):
-                raise _outside(name, origin)
+                raise _outside(name, origin, " is a link that leads there")
             return file
     return None
 
@@ -221,9 +221,9 @@ def _candidates(
         yield beside, PurePosixPath(*name.parts[start:])
 
 
-def _outside(name: str, origin: Path) -> CryoAIError:
+def _outside(name: str, origin: Path, how: str = "") -> CryoAIError:
     return CryoAIError(
-        f"names a file outside its project: '{name[:100]}'",
+        f"names a file outside its project: '{name[:100]}'{how}",
         path=origin,
         remedy="Name the folder that holds both (--root), or write paths relative to the project",
     )

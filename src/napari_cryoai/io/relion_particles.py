@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.errors import CryoAIError, naming
 from napari_cryoai.core.euler import matrices_from_zyz
 from napari_cryoai.core.particle_ctf import ParticleCtf
 from napari_cryoai.core.particle_stack import ImageSource, ParticleStack
@@ -56,7 +56,7 @@ def read(
     images = _images(data, root, with_images)
     sizes_A = _pixel_sizes(data, images, pixel_size_A)
     names, micrograph = micrographs_of(data.table)
-    try:
+    with naming(path):
         return ParticleStack.of_images(
             images,
             sizes_A,
@@ -72,8 +72,6 @@ def read(
             extra={label: _objects(tokens) for label, tokens in data.table.items()},
             sidecar={name: other for name, other in blocks.items() if name != block},
         )
-    except CryoAIError as error:
-        raise CryoAIError(error.problem, path=error.path or path, remedy=error.remedy) from None
 
 
 def _particle_block(blocks: Mapping[str, StarTable], path: Path) -> str:
@@ -169,7 +167,7 @@ def _halves(data: WithOptics) -> NDArray[np.int8]:
     half = data.find(HALF)
     if half is None:
         return np.zeros(len(data), np.int8)
-    return np.where(np.isin(half, (1, 2)), half, 0).astype(np.int8)
+    return np.where(np.isin(half, (0, 1, 2)), half, -1).astype(np.int8)
 
 
 def _coordinates(data: WithOptics) -> Floats:

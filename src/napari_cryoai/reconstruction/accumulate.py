@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.physics.backprojection import SliceSum
 from napari_cryoai.physics.ctf import CTF
@@ -37,11 +38,23 @@ def accumulate(total: SliceSum, stack: ParticleStack, rows: NDArray[np.intp]) ->
     device = total.weights.device
     circle = disk(total.n, device)
     images = torch.from_numpy(particles.images.read(np.arange(len(rows)))).to(device)
+    _check_contrast(images, particles)
     values = circle.gather(to_fourier(windowed(images)))
     values *= centring(particles, circle.xy)
     contrast, weights = _transfer(particles, circle.xy)
     rotations = torch.from_numpy(particles.require_rotations()).to(device, torch.float32)
     total.insert(values * contrast, weights, rotations)
+
+
+def _check_contrast(images: Tensor, particles: ParticleStack) -> None:
+    """Refuse a batch of nothing, as in a stack that was copied in part: room without values."""
+    if (images.amax((1, 2)) > images.amin((1, 2))).any():
+        return
+    names = particles.images.names() or [""]
+    raise CryoAIError(
+        f"{len(images):,} images have the same value everywhere ('{names[0]}' to '{names[-1]}')",
+        remedy="Copy the stack again, it may not be whole, or leave these particles out",
+    )
 
 
 def windowed(images: Tensor) -> Tensor:

@@ -12,7 +12,10 @@ import torch
 from torch import Tensor
 
 from napari_cryoai.core.density_map import DensityMap
+from napari_cryoai.core.particle_stack import ParticleStack
+from napari_cryoai.io.image_stacks import StackedImages
 from napari_cryoai.io.maps import write_map
+from napari_cryoai.jobs.record import RECORD
 from napari_cryoai.jobs.resume import ItemStore, fingerprint
 from napari_cryoai.physics.backprojection import SliceSum
 from napari_cryoai.reconstruction.fsc_picture import write_fsc_picture, write_fsc_table
@@ -29,7 +32,7 @@ def write_reconstruction(found: Reconstruction, output_dir: Path) -> list[Path]:
     Returns
     -------
     files
-        Written. Of an earlier run, those that this one does not write are removed.
+        Written. Those of an earlier run are removed before the first of them is.
     """
     maps = {
         "half1.mrc": found.half1,
@@ -38,25 +41,31 @@ def write_reconstruction(found: Reconstruction, output_dir: Path) -> list[Path]:
         "map_sharpened.mrc": found.sharpened,
         "mask.mrc": found.mask,
     }
-    output_dir.mkdir(parents=True, exist_ok=True)
+    # Never a map beside halves, or a record beside maps, that are not its own.
+    for name in (*maps, "fsc.csv", "fsc.png", RECORD):
+        (output_dir / name).unlink(missing_ok=True)
     written = []
     for name, density in maps.items():
-        path = output_dir / name
-        if density is None:
-            path.unlink(missing_ok=True)
-            continue
-        write_map(path, _centred(density, found.pixel_size_A))
-        written.append(path)
+        if density is not None:
+            written.append(output_dir / name)
+            write_map(written[-1], _centred(density, found.pixel_size_A))
     write_fsc_table(output_dir / "fsc.csv", found.fsc)
     write_fsc_picture(output_dir / "fsc.png", found.fsc)
     return [*written, output_dir / "fsc.csv", output_dir / "fsc.png"]
 
 
 class FileStore(Store):
-    """Keeps the sums in `output_dir/.partial`, once a minute, until `remove` is called."""
+    """Keeps the sums in `output_dir/.partial`, once a minute, until `remove` is called.
 
-    def __init__(self, output_dir: Path, params: ReconstructParams, particles: Path):
-        facts = fingerprint(params, without={"device"})
+    Sums of other parameters, of another pixel size or of stacks that have changed since are not
+    found again.
+    """
+
+    def __init__(
+        self, output_dir: Path, params: ReconstructParams, particles: Path, stack: ParticleStack
+    ):
+        size_A = stack.require_pixel_size()
+        facts = fingerprint(params, without={"device"}, size_A=size_A, stacks=_stacks(stack))
         self._items = ItemStore(output_dir, facts, {"sums": particles})
         self._saved = time.monotonic()
 
@@ -73,6 +82,13 @@ class FileStore(Store):
     def remove(self) -> None:
         """Forget everything: the job is complete."""
         self._items.remove()
+
+
+def _stacks(stack: ParticleStack) -> list[tuple[str, int, int]]:
+    """Path, size and time of the files that the images are in."""
+    files = stack.images.files if isinstance(stack.images, StackedImages) else ()
+    found = [(str(file.path), file.path.stat()) for file in files]
+    return [(path, stat.st_size, stat.st_mtime_ns) for path, stat in found]
 
 
 def _centred(density: Tensor, pixel_size_A: float) -> DensityMap:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
+import psutil
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -19,11 +21,15 @@ from napari_cryoai.physics.backprojection import SliceSum
 from napari_cryoai.physics.fsc import HalfMapFsc, fsc, half_map_fsc
 from napari_cryoai.physics.masks import mask_of_map
 from napari_cryoai.physics.sharpening import guinier, sharpened
+from napari_cryoai.physics.slices import padded_size
 from napari_cryoai.physics.symmetry import point_group
 from napari_cryoai.reconstruction.accumulate import accumulate
 from napari_cryoai.reconstruction.halves import Rows, split_halves
 
 BATCH_BYTES = 8 << 20
+SMALLEST_BOX_PX = 8
+PEAK_BYTES = 56
+"""Memory for each voxel of the padded box: both halves, their sum, and transforms under way."""
 SHARPEN_BEYOND_A = 9.0
 """A B factor has no meaning for a map of lower resolution (Rosenthal and Henderson 2003)."""
 
@@ -125,12 +131,11 @@ def reconstruct(
     CryoAIError
         If poses or CTF are missing, a half is empty, or images cannot be read.
     """
-    pixel_size_A = stack.require_pixel_size()
-    stack.require_rotations()
-    stack.require_ctf()
+    check_particles(stack)
     device = choose_device(params.device)
     halves = split_halves(stack, params.seed)
     group = point_group(params.symmetry)
+    _check_memory(stack.box_size_px, params.oversampling, device)
     sums = [
         SliceSum(stack.box_size_px, params.oversampling, symmetry=group, device=device)
         for _ in halves
@@ -142,7 +147,36 @@ def reconstruct(
         store.save(sums, now)
         yield Progress(sum(now), len(stack), "Inserting")
     yield Progress(len(stack), len(stack), "Fourier transforms and FSC")
-    return finished(sums[0], sums[1], pixel_size_A, params.seed)
+    return finished(sums[0], sums[1], stack.require_pixel_size(), params.seed)
+
+
+def check_particles(stack: ParticleStack) -> None:
+    """Refuse particles that no map can be reconstructed from.
+
+    Raises
+    ------
+    CryoAIError
+        If they lack poses, CTF or a pixel size, have several of these, or lie outside their boxes.
+    """
+    box_A = stack.box_size_px * stack.require_pixel_size()
+    stack.require_rotations()
+    stack.require_ctf()
+    if stack.box_size_px < SMALLEST_BOX_PX:
+        raise CryoAIError(
+            f"the images are {stack.box_size_px} pixels wide, and a map takes {SMALLEST_BOX_PX} "
+            "pixels at least",
+            remedy="Extract the particles again, in larger boxes",
+        )
+    outside = np.abs(stack.shifts_yx_A).max(1) > box_A
+    if outside.any():
+        row = int(np.argmax(outside))
+        y, x = stack.shifts_yx_A[row]
+        raise CryoAIError(
+            f"row {row + 1} shifts its particle by {-x:.0f}, {-y:.0f} A, out of its box of "
+            f"{box_A:.0f} A ({outside.sum():,} rows do)",
+            remedy="Remove these rows; if there are many, find out whether the shifts are in "
+            "pixels or in Angstrom",
+        )
 
 
 def finished(sum1: SliceSum, sum2: SliceSum, pixel_size_A: float, seed: int = 0) -> Reconstruction:
@@ -197,6 +231,25 @@ def _summed(
             for future in running:
                 future.result()
             yield list(now)
+
+
+def memory_bytes(n: int, oversampling: float) -> int:
+    """What the reconstruction of a box of `n` voxels needs at its peak, as measured."""
+    return PEAK_BYTES * padded_size(n, oversampling) ** 3
+
+
+def _check_memory(n: int, oversampling: float, device: torch.device) -> None:
+    """Refuse a box that this machine cannot hold, before hours of work are lost."""
+    if device.type != "cpu":
+        return
+    needed, there = memory_bytes(n, oversampling), psutil.virtual_memory().total
+    if needed > there:
+        raise CryoAIError(
+            f"a map of {n} voxels takes {needed / 2**30:.0f} GiB of memory, and this machine has "
+            f"{there / 2**30:.0f} GiB",
+            remedy="Bin the particles (cryoai extract --pixel-size-A), or take a smaller "
+            "--oversampling",
+        )
 
 
 def _mask(density: Tensor, pixel_size_A: float) -> Tensor | None:

@@ -77,6 +77,7 @@ def add_carbon(
     hole_radius_A: float,
     coverage: float,
     absorbance: float,
+    roughness: float = 1.5,
 ) -> None:
     """The film around a hole: its edge is an arc, its surface rough.
 
@@ -86,6 +87,8 @@ def add_carbon(
         How far the edge reaches into the micrograph, as a fraction of half its diagonal.
     absorbance
         Of the film; it is darker than the ice in the hole by about this fraction.
+    roughness
+        Of the film, see `Dirt.roughness`.
     """
     ny, nx = canvas.frame
     angle = 2 * np.pi * rng.random()
@@ -99,7 +102,7 @@ def add_carbon(
     film = _step(outside_A, 25.0)
     dirt.absorbance += np.float32(absorbance) * film
     dirt.phase += np.float32(0.7 * absorbance) * film
-    dirt.roughness += 1.5 * film
+    dirt.roughness += np.float32(roughness) * film
     dirt.junk |= outside_A > -20.0
 
 

@@ -21,6 +21,7 @@ NUMBERS: dict[str, int] = {
     "exponential": 1,
 }
 """How many numbers each needs."""
+_SIGMAS = 5
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,27 @@ class Distribution:
         bad |= self.kind == "exponential" and self.a < 0
         if bad or not (math.isfinite(self.a) and math.isfinite(self.b)):
             raise _wrong(str(self))
+
+    def least(self) -> float:
+        """The smallest value that is ever met in practice."""
+        if self.kind == "normal":
+            return self.a - _SIGMAS * self.b
+        return self.a if self.kind in ("constant", "uniform", "log-uniform") else 0.0
+
+    def at_least(self, low: float, name: str) -> Distribution:
+        """The same, sure to draw nothing below `low`.
+
+        Raises
+        ------
+        CryoAIError
+            If it may; `name` says what is drawn.
+        """
+        if self.least() >= low:
+            return self
+        raise CryoAIError(
+            f"{name}: '{self}' may come out at {self.least():g}, and must be {low:g} or more",
+            remedy="Choose another distribution; one that is log-uniform is never below 0",
+        )
 
     def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """`(count,)` values."""

@@ -36,6 +36,7 @@ def write_half_maps(
             f"{n * pixel_size_A:.0f} A",
             remedy="Give a larger --box-size-px",
         )
+    (folder / "truth.mrc").unlink(missing_ok=True)
     made = simulate_half_maps(structure, model, n, pixel_size_A, seed)
     middle = (structure.xyz_A.min(0) + structure.xyz_A.max(0)) / 2
     z, y, x = (float(m) - n // 2 * pixel_size_A for m in middle[::-1])

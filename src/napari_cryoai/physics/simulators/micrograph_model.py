@@ -49,6 +49,8 @@ class MicrographModel:
         How far the carbon around the hole reaches in, as a fraction of the diagonal; 0: none.
     hole_radius_A
         Radius of the hole in the carbon.
+    carbon_roughness
+        Strength of the carbon's texture on top of that of the ice, relative to `solvent`.
     n_ice, ice_size_A
         Crystals and drops of contamination, and their median diameter.
     n_aggregates
@@ -90,6 +92,7 @@ class MicrographModel:
     ice_gradient: float = 0.05
     carbon: float = 0.0
     hole_radius_A: float = 6_000.0
+    carbon_roughness: float = 1.5
     n_ice: int = 0
     ice_size_A: float = 250.0
     n_aggregates: int = 0

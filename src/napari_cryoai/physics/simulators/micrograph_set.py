@@ -90,6 +90,7 @@ def write_micrograph_set(
 
     The truth, a STAR file of picks with poses and defoci, is written last: where it is, all is.
     """
+    (folder / TRUTH).unlink(missing_ok=True)
     paths, tables = [], list[PickTable]()
     for i in range(count):
         path = folder / f"simulated_{i + 1:05d}.mrc"

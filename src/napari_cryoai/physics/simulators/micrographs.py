@@ -20,6 +20,7 @@ from napari_cryoai.physics.simulators.pick_columns import pose_columns
 from napari_cryoai.physics.simulators.pseudo_atoms import (
     KINDS,
     Kind,
+    Particle,
     make_particle,
     project,
     random_rotations,
@@ -75,6 +76,7 @@ def simulate_micrograph(
     seed: int,
     name: str = "simulated.mrc",
     conformers: Conformers | None = None,
+    particle: Particle | None = None,
 ) -> SimulatedMicrograph:
     """Simulate one micrograph; the same seed gives the same image, bit for bit.
 
@@ -88,12 +90,17 @@ def simulate_micrograph(
         What the picks call the micrograph.
     conformers
         What the particles are, at the pixel size of the model; without, they are built of
-        pseudo-atoms (`kind`, `diameter_A`, `structure_seed`) and lie at one depth.
+        pseudo-atoms and lie at one depth.
+    particle
+        Those pseudo-atoms; without, they follow from `kind`, `diameter_A` and `structure_seed`.
     """
     seeds = np.random.SeedSequence(seed).spawn(4)
     place, dress, grain, depth = (np.random.default_rng(s) for s in seeds)
     if conformers is not None:
         model = replace(model, diameter_A=conformers.diameter_A)
+    elif particle is not None:
+        model = replace(model, diameter_A=particle.diameter_A)
+    cloud = particle or make_particle(model.kind, model.diameter_A, model.structure_seed)
     canvas = _canvas(model)
     dirt = Dirt.none(canvas.shape)
     heaps = _soil(dirt, canvas, model, dress)
@@ -105,7 +112,7 @@ def simulate_micrograph(
     rotations = _rotations(model, len(all_px), place, depth)
     defocus_A = model.defocus_A + _depths(model, len(all_px), depth)
     stamp = Stamp(all_px, rotations, weights, defocus_A, _kinds(conformers, len(all_px), depth))
-    image = _image(model, canvas, dirt, stamp, unfolded, conformers, grain, depth)
+    image = _image(model, canvas, dirt, stamp, unfolded, conformers, cloud, grain, depth)
     on_frame = np.flatnonzero(_on_frame(yx_px, canvas))
     picks = PickTable.of_points(
         name,
@@ -132,11 +139,11 @@ def _image(
     stamp: Stamp,
     unfolded: NDArray[np.float64],
     conformers: Conformers | None,
+    particle: Particle,
     grain: np.random.Generator,
     depth: np.random.Generator,
 ) -> Floats:
     """The image of the whole canvas."""
-    particle = make_particle(model.kind, model.diameter_A, model.structure_seed)
     weight = weight_for_snr(model, particle)
     imaged = None
     if conformers is None:
@@ -220,6 +227,7 @@ def _soil(
             hole_radius_A=model.hole_radius_A,
             coverage=model.carbon,
             absorbance=0.2,
+            roughness=model.carbon_roughness,
         )
     add_ice(dirt, canvas, rng, count=model.n_ice, size_A=model.ice_size_A)
     heaps = [np.empty((0, 2))]

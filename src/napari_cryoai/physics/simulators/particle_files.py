@@ -28,6 +28,7 @@ def write_particle_set(simulator: ParticleSimulator, count: int, folder: Path) -
 
     Particles take turns in the two halves. The STAR file is written last: where it is, all is.
     """
+    (folder / PARTICLES).unlink(missing_ok=True)
     truth = simulator.truth(count)
     waiting: list[torch.Tensor] = []
     done = 0

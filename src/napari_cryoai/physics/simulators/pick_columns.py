@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 def pose_columns(
     model: MicrographModel, rotations: Floats, defocus_A: Floats
 ) -> dict[str, list[str]]:
-    """Angles and defocus of picks, for `PickTable.extra`."""
+    """Angles and CTF of picks, for `PickTable.extra`."""
     half = model.astigmatism_A / 2
     angle = np.full(len(defocus_A), model.astigmatism_angle_deg)
     rot, tilt, psi = zyz_from_matrices(rotations)
@@ -25,6 +25,9 @@ def pose_columns(
         "rlnDefocusU": _text(defocus_A + half),
         "rlnDefocusV": _text(defocus_A - half),
         "rlnDefocusAngle": _text(angle),
+        "rlnVoltage": [f"{model.voltage_kV:g}"] * len(angle),
+        "rlnSphericalAberration": [f"{model.cs_mm:g}"] * len(angle),
+        "rlnAmplitudeContrast": [f"{model.amplitude_contrast:g}"] * len(angle),
     }
 
 
