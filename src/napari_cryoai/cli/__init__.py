@@ -14,6 +14,7 @@ COMMANDS = {
     "reconstruct": ("reconstruct_command", "Reconstruct a map from particles with poses."),
     "fsc": ("fsc_command", "Resolution of two half maps."),
     "simulate": ("simulate_group", "Make images and maps with known truth from structures."),
+    "train": ("train_group", "Train the networks anew, on simulated data."),
     "convert": ("convert_group", "Convert files between programs."),
     "evaluate": ("evaluate_group", "Measure results against a reference."),
 }

@@ -60,6 +60,29 @@ def read_structure(
     return structure
 
 
+def structures_in(folder: AnyPath) -> list[Path]:
+    """The coordinate files of a folder, sorted by name.
+
+    Raises
+    ------
+    CryoAIError
+        If there is none.
+    """
+    folder = Path(folder)
+    found = sorted(
+        path
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if path.name.lower().removesuffix(".gz").endswith(SUFFIXES)
+    )
+    if found:
+        return found
+    raise CryoAIError(
+        "holds no structures" if folder.is_dir() else "is no folder",
+        path=folder,
+        remedy="Give a folder of files that end in .pdb or .cif, with or without .gz",
+    )
+
+
 def _parse(path: Path) -> gemmi.Structure:
     text = _text(path)
     name = path.name.lower().removesuffix(".gz")

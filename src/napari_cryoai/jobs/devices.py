@@ -37,6 +37,19 @@ def choose_device(name: str = "auto") -> torch.device:
     return device
 
 
+def knows_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16 by itself, so that it gains time."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        ask = getattr(torch.cpu, "get_capabilities", None)  # since torch 2.8
+        known = ask() if ask else {}
+        return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
+    return False
+
+
 @contextmanager
 def sharing_cores(threads: int) -> Iterator[None]:
     """Let torch use only its share of the cores in each of so many threads.

@@ -19,14 +19,21 @@ from napari_cryoai.jobs.batch import Batch, Store, over_items
 from napari_cryoai.jobs.executor import Workers
 from napari_cryoai.jobs.params import Params
 from napari_cryoai.jobs.progress import Job, Progress
-from napari_cryoai.picking import blob, template
+from napari_cryoai.picking.detectors import (
+    Detect,
+    Found,
+    by_blobs,
+    by_network,
+    by_templates,
+    shipped_weights,
+)
 from napari_cryoai.picking.diameter import estimate_diameter
-from napari_cryoai.picking.junk import find_junk, lies_in
+from napari_cryoai.picking.junk import lies_in
 from napari_cryoai.picking.preprocess import Prepared, prepare
 from napari_cryoai.picking.references import average_picks, load_references
-from napari_cryoai.picking.threshold import choose_threshold, noise_level
+from napari_cryoai.picking.threshold import choose_threshold
 
-Detector = Literal["blob", "template"]
+DetectorName = Literal["transformer", "blob", "template"]
 
 MICROGRAPHS_FOR_DIAMETER = 3
 
@@ -42,10 +49,17 @@ class PickParams(Params):
         description="Longest extent of the particle; estimated from the micrographs if not given.",
         json_schema_extra={"unit": "A"},
     )
-    detector: Detector = Field(
+    detector: DetectorName = Field(
         "blob",
         title="Detector",
-        description="blob needs the diameter only; template needs references to look for.",
+        description="transformer is a trained network, its scores are probabilities; blob looks "
+        "for discs of the diameter; template for references.",
+    )
+    weights: Path | None = Field(
+        None,
+        title="Weights",
+        description="For transformer: a picker that has learned from corrections, or that was "
+        "trained anew (.safetensors); the one that comes with the program if not given.",
     )
     references: Path | None = Field(
         None,
@@ -58,6 +72,11 @@ class PickParams(Params):
         le=1,
         title="Threshold",
         description="Score that a kept pick reaches; chosen from the scores if not given.",
+    )
+    device: str = Field(
+        "auto",
+        title="Device",
+        description="For transformer: auto, cpu, cuda, cuda:1, mps: where to compute.",
     )
 
 
@@ -76,7 +95,7 @@ class MicrographPicks:
     threshold
         A threshold for all the micrographs found so far.
     noise_level
-        What peaks of noise hardly ever reach on this one.
+        What peaks of noise hardly ever reach on this one; the threshold of a calibrated detector.
     diameter_A
         As given or estimated.
     """
@@ -150,11 +169,9 @@ def pick(
         raise _nothing_to_do()
     yield Progress(0, len(micrographs), "Preparing")
     diameter_A = params.diameter_A or _estimate(micrographs)
-    references = None
-    if params.detector == "template":
-        references = _references(params.references, examples, micrographs, diameter_A)
+    detect = _detector(params, examples, micrographs, diameter_A)
     batch = yield from over_items(
-        partial(pick_micrograph, diameter_A=diameter_A, references=references),
+        partial(pick_micrograph, diameter_A=diameter_A, detect=detect),
         micrographs,
         [m.name for m in micrographs],
         store=store,
@@ -168,28 +185,52 @@ def pick(
 
 
 def pick_micrograph(
-    micrograph: Micrograph, *, diameter_A: float, references: NDArray[np.float32] | None = None
+    micrograph: Micrograph, *, diameter_A: float, detect: Detect = by_blobs
 ) -> MicrographPicks:
-    """Find particles on one micrograph; by the `template` detector if there are references."""
+    """Find particles on one micrograph.
+
+    Parameters
+    ----------
+    detect
+        One of `detectors`, with what it needs.
+    """
+    prepared = prepare_micrograph(micrograph, diameter_A)
+    return described(micrograph, prepared, detect(prepared), diameter_A)
+
+
+def prepare_micrograph(micrograph: Micrograph, diameter_A: float) -> Prepared:
+    """Read a micrograph and prepare it for particles of that diameter.
+
+    Raises
+    ------
+    CryoAIError
+        If it cannot be read, is blank, or the diameter does not go with its size.
+    """
     diameter_px = diameter_A / micrograph.require_pixel_size()
     pixels = micrograph.read()
     _check_size(micrograph, diameter_px)
     prepared = prepare(pixels, diameter_px)
     _check_content(micrograph, prepared)
-    yx, score, level = _detect(prepared, references)
-    likely = yx[score >= choose_threshold(score, level)]
-    junk = find_junk(prepared, likely)
-    yx_px = prepared.to_micrograph(yx)
+    return prepared
+
+
+def described(
+    micrograph: Micrograph, prepared: Prepared, found: Found, diameter_A: float
+) -> MicrographPicks:
+    """What a detector found, as picks on the micrograph."""
+    yx_px = prepared.to_micrograph(found.yx)
     picks = PickTable.of_points(
         micrograph.name,
         yx_px,
-        score=score,
-        diameter_px=diameter_px,
+        score=found.score,
+        diameter_px=diameter_A / micrograph.require_pixel_size() * found.size,
         source=Source.AUTO,
-        in_junk=lies_in(junk, yx_px, micrograph.shape),
+        in_junk=lies_in(found.junk, yx_px, micrograph.shape),
     )
-    threshold = choose_threshold(picks.score[~picks.in_junk], level)
-    return MicrographPicks(micrograph.name, picks, junk, threshold, level, diameter_A)
+    threshold = found.level
+    if not found.calibrated:
+        threshold = choose_threshold(picks.score[~picks.in_junk], found.level)
+    return MicrographPicks(micrograph.name, picks, found.junk, threshold, found.level, diameter_A)
 
 
 def common_threshold(params: PickParams, found: Sequence[MicrographPicks]) -> float:
@@ -199,8 +240,10 @@ def common_threshold(params: PickParams, found: Sequence[MicrographPicks]) -> fl
     """
     if params.threshold is not None:
         return params.threshold
-    scores = np.concatenate([f.picks.score[~f.picks.in_junk] for f in found])
-    return choose_threshold(scores, float(np.median([f.noise_level for f in found])))
+    level = float(np.median([f.noise_level for f in found]))
+    if params.detector == "transformer":
+        return level
+    return choose_threshold(np.concatenate([f.picks.score[~f.picks.in_junk] for f in found]), level)
 
 
 def _suggest(
@@ -208,18 +251,6 @@ def _suggest(
 ) -> MicrographPicks:
     """With the threshold of all that is found so far."""
     return replace(one, threshold=common_threshold(params, list(batch.found.values())))
-
-
-def _detect(
-    prepared: Prepared, references: NDArray[np.float32] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float32], float]:
-    if references is None:
-        yx, score, radial = blob.detect_blobs(prepared)
-        search = partial(blob.search, template=radial)
-        return yx, score, noise_level(search, blob.PEAK_DISTANCE)
-    yx, score, whitened = template.detect_templates(prepared, references)
-    search = partial(template.search, references=whitened)
-    return yx, score, noise_level(search, template.PEAK_DISTANCE, size=256)
 
 
 def _estimate(micrographs: Sequence[Micrograph]) -> float:
@@ -235,6 +266,21 @@ def _estimate(micrographs: Sequence[Micrograph]) -> float:
     if problems and not readable:
         raise problems[0]
     return estimate_diameter(readable)
+
+
+def _detector(
+    params: PickParams,
+    examples: PickTable | None,
+    micrographs: Sequence[Micrograph],
+    diameter_A: float,
+) -> Detect:
+    if params.detector == "transformer":
+        weights = params.weights or shipped_weights()
+        return partial(by_network, weights=weights, device=params.device)
+    if params.detector == "template":
+        references = _references(params.references, examples, micrographs, diameter_A)
+        return partial(by_templates, references=references)
+    return by_blobs
 
 
 def _references(

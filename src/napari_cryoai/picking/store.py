@@ -27,9 +27,10 @@ class FileStore(Store[MicrographPicks]):
         sizes = [(m.name, m.pixel_size_A) for m in micrographs]
         # The diameter of a set is estimated from the set, so what is in it matters too.
         others = {"sizes": sizes, "references": _stat(params.references)}
+        others["weights"] = _stat(params.weights)
         self._items = ItemStore(
             output_dir,
-            fingerprint(params, without={"threshold"}, **others),
+            fingerprint(params, without={"threshold", "device"}, **others),
             {m.name: m.path for m in micrographs},
         )
 

@@ -1,0 +1,97 @@
+"""Scores that mean what they say: of all picks at 0.8, eight in ten are right."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+
+Floats = NDArray[np.floating]
+
+
+class Calibration(NamedTuple):
+    """A logistic curve from what the network says to a probability (Platt 1999).
+
+    Attributes
+    ----------
+    slope, intercept
+        Probability = `expit(slope * logit + intercept)`.
+    threshold
+        The probability from which on picks are kept.
+    """
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    threshold: float = 0.5
+
+    def checked(self) -> Calibration:
+        """Itself.
+
+        Raises
+        ------
+        ValueError
+            If it is no rising curve, or the threshold no probability.
+        """
+        if not (np.isfinite(self).all() and self.slope > 0 and 0 <= self.threshold <= 1):
+            raise ValueError(f"{self} is no calibration")
+        return self
+
+    def probability(self, logit: Floats) -> NDArray[np.float32]:
+        """Of being a particle."""
+        return expit(self.slope * logit + self.intercept).astype(np.float32)
+
+    def logit(self, probability: float) -> float:
+        """What the network says at that probability."""
+        return float((np.log(probability / (1 - probability)) - self.intercept) / self.slope)
+
+
+def fit(logit: Floats, hit: NDArray[np.bool_], missed: int = 0) -> Calibration:
+    """Fit the curve to peaks of which it is known whether they are particles.
+
+    As Platt does, hits count as nearly 1 and the others as nearly 0, the more so the more there
+    are: otherwise the curve would be infinitely steep where the two do not overlap.
+
+    Parameters
+    ----------
+    logit, hit
+        `(n,)` each.
+    missed
+        Particles without any peak; they matter to the threshold only.
+    """
+    x, hits = logit.astype(np.float64), int(hit.sum())
+    others = len(hit) - hits
+    if not hits or not others:
+        return Calibration()
+    y = np.where(hit, (hits + 1) / (hits + 2), 1 / (others + 2))
+
+    def cost(parameters: NDArray[np.float64]) -> float:
+        z = np.exp(parameters[0]) * x + parameters[1]
+        return float(np.mean(np.logaddexp(0, z) - y * z))
+
+    log_slope, intercept = minimize(cost, np.zeros(2), method="Nelder-Mead").x
+    curve = Calibration(float(np.exp(log_slope)), float(intercept))
+    return curve._replace(threshold=best_threshold(curve.probability(logit), hit, missed))
+
+
+def best_threshold(probability: Floats, hit: NDArray[np.bool_], missed: int) -> float:
+    """Where F1 is highest."""
+    order = np.argsort(-probability, kind="stable")
+    ranked = probability[order]
+    f1 = 2 * np.cumsum(hit[order]) / (np.arange(1, len(hit) + 1) + hit.sum() + missed)
+    last_of_its_score = np.append(ranked[1:] < ranked[:-1], True)
+    return float(ranked[np.argmax(np.where(last_of_its_score, f1, -1))])
+
+
+def calibration_error(probability: Floats, hit: NDArray[np.bool_], bins: int = 10) -> float:
+    """Mean distance of the share of hits from the probability, over bins of it.
+
+    The expected calibration error (Guo et al. 2017, arXiv 1706.04599).
+    """
+    if not len(probability):
+        return 0.0
+    index = np.minimum((probability * bins).astype(int), bins - 1)
+    surplus = np.bincount(index, probability - hit, bins)
+    return float(np.abs(surplus).sum() / len(probability))

@@ -1,0 +1,259 @@
+"""The learned detector: what a trained network finds on a prepared micrograph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from torch import Tensor
+
+from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.io.weights import read_weights, write_weights
+from napari_cryoai.nets.tiling import Tile, tiles
+from napari_cryoai.picking.calibration import Calibration
+from napari_cryoai.picking.network import STRIDE, PickerConfig, PickerNetwork
+from napari_cryoai.picking.peaks import find_peaks
+from napari_cryoai.picking.preprocess import DIAMETER_PX, Prepared
+
+Image = NDArray[np.float32]
+
+KIND = "picker"
+
+PEAK_DISTANCE = 0.7 * DIAMETER_PX
+"""Between neighbours, as the `blob` detector has it."""
+
+FLOOR = 0.02
+"""Peaks of a lower probability are not kept."""
+
+PLANES = 5
+"""Of a field: heat, offset in y and x, size, junk."""
+
+LARGEST_TILE = 1280
+MARGIN = 3 * DIAMETER_PX
+"""In pixels of the prepared image; a micrograph is nearly always one tile."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picker:
+    """A trained network and what its answers mean.
+
+    Attributes
+    ----------
+    network
+        In evaluation mode, on the device it runs on.
+    calibration
+        From its logits to probabilities, and the threshold that goes with them.
+    digest
+        Of its weights.
+    """
+
+    network: PickerNetwork
+    calibration: Calibration
+    digest: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """The answer of the network, cell by cell.
+
+    Attributes
+    ----------
+    heat
+        `(h, w)` logits.
+    offset
+        `(2, h, w)`.
+    size
+        `(h, w)` diameters over the one given.
+    junk
+        `(h, w)` logits.
+    """
+
+    heat: Image
+    offset: Image
+    size: Image
+    junk: Image
+
+    @classmethod
+    def of_planes(cls, planes: Image) -> Field:
+        """From `(5, h, w)`, as the last layer of the network gives them."""
+        heat, dy, dx, size, junk = planes
+        return cls(heat, np.stack([dy, dx]), np.exp(np.clip(size, -2, 2)), junk)
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """What was found.
+
+    Attributes
+    ----------
+    yx
+        `(n, 2)` centres on the prepared grid, best first.
+    score
+        `(n,)` probability of being a particle.
+    size
+        `(n,)` diameters over the one given.
+    junk
+        bool, over the whole image, in cells of `STRIDE` pixels.
+    """
+
+    yx: NDArray[np.float64]
+    score: NDArray[np.float32]
+    size: NDArray[np.float32]
+    junk: NDArray[np.bool_]
+
+
+def detect_learned(prepared: Prepared, picker: Picker) -> Detections:
+    """Find particles."""
+    return detections(look(prepared.white, picker.network), picker.calibration)
+
+
+def detections(field: Field, calibration: Calibration) -> Detections:
+    """What the answer of a network amounts to."""
+    yx, logit, size = peaks(field, calibration.logit(FLOOR))
+    return Detections(yx, calibration.probability(logit), size, field.junk > 0)
+
+
+def peaks(
+    field: Field, floor: float
+) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
+    """Separate peaks of the heat map.
+
+    Parameters
+    ----------
+    floor
+        Logit.
+
+    Returns
+    -------
+    yx
+        `(n, 2)` centres in pixels, best first.
+    logit, size
+        `(n,)` each.
+    """
+    cells, logit = peak_cells(field, floor)
+    y, x = cells.T
+    centres = cells + field.offset[:, y, x].T
+    yx = np.asarray((centres + 0.5) * STRIDE - 0.5, np.float64)
+    return yx, logit, field.size[y, x]
+
+
+def peak_cells(field: Field, floor: float) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """The cells `(n, 2)` of the separate peaks of the heat map, best first, and its values."""
+    at, height = find_peaks(field.heat - np.float32(floor), PEAK_DISTANCE / STRIDE)
+    cells = np.clip(np.rint(at).astype(np.intp), 0, np.array(field.heat.shape) - 1)
+    return cells, np.asarray(height + np.float32(floor), np.float32)
+
+
+def look(white: Image, network: PickerNetwork) -> Field:
+    """Run the network on an image, in tiles if it is large or memory is short."""
+    return Field.of_planes(_run(white, network, lambda features: network.heads(features), PLANES))
+
+
+def look_closely(white: Image, network: PickerNetwork) -> tuple[Field, NDArray[np.float16]]:
+    """`look`, and the features `(c, h, w)` that the heads had to judge by."""
+
+    def both(features: Tensor) -> Tensor:
+        return torch.cat([network.heads(features), features], 1)
+
+    planes = _run(white, network, both, PLANES + network.config.fine_dim)
+    return Field.of_planes(planes[:PLANES]), planes[PLANES:].astype(np.float16)
+
+
+def save_picker(path: Path, picker: Picker, facts: dict[str, Any]) -> None:
+    """Write the network's weights with what is needed to use them.
+
+    Parameters
+    ----------
+    facts
+        What else is to be known about them: data, seed, figures.
+    """
+    tensors = {k: v.float().cpu().numpy() for k, v in picker.network.state_dict().items()}
+    described = {
+        "config": picker.network.config.model_dump(),
+        "calibration": picker.calibration._asdict(),
+    }
+    write_weights(path, tensors, KIND, facts | described)
+
+
+def load_picker(path: Path, device: torch.device | None = None) -> Picker:
+    """Read a picker.
+
+    Raises
+    ------
+    CryoAIError
+        If the file holds none, or one of an architecture that this program does not know.
+    """
+    weights = read_weights(path, KIND)
+    try:
+        config = PickerConfig.model_validate(weights.facts["config"])
+        told = weights.facts["calibration"]
+        calibration = Calibration(**{key: float(value) for key, value in told.items()}).checked()
+        network = PickerNetwork(config)
+        network.load_state_dict({k: torch.from_numpy(v) for k, v in weights.tensors.items()})
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        ValidationError,
+        RuntimeError,
+    ) as error:
+        raise CryoAIError(
+            "holds a picker of another architecture than this version knows",
+            path=path,
+            remedy="Train it again with 'cryoai train picker', or update napari-cryoai",
+        ) from error
+    network.eval().requires_grad_(False).to(device or torch.device("cpu"))
+    return Picker(network, calibration, weights.digest)
+
+
+def _run(
+    white: Image, network: PickerNetwork, answer: Callable[[Tensor], Tensor], count: int
+) -> Image:
+    """`(count, h, w)`: what `answer` makes of the features."""
+    side = LARGEST_TILE
+    while True:
+        try:
+            return _tiled(white, network, answer, count, side)
+        except torch.OutOfMemoryError:
+            side //= 2
+            if side < 4 * MARGIN:
+                raise CryoAIError(
+                    "the graphics card has not enough free memory to pick on",
+                    remedy="End other programs that use it, or choose the device cpu",
+                ) from None
+
+
+@torch.inference_mode()
+def _tiled(
+    white: Image, network: PickerNetwork, answer: Callable[[Tensor], Tensor], count: int, side: int
+) -> Image:
+    ny, nx = white.shape
+    planes = np.empty((count, -(-ny // STRIDE), -(-nx // STRIDE)), np.float32)
+    for tile in tiles((ny, nx), side, MARGIN, network.config.multiple):
+        planes[:, *_cells(tile.kept)] = _part(white, network, answer, tile)
+    return planes
+
+
+def _part(
+    white: Image, network: PickerNetwork, answer: Callable[[Tensor], Tensor], tile: Tile
+) -> Image:
+    device = next(network.parameters()).device
+    image = torch.from_numpy(np.ascontiguousarray(white[tile.seen]))[None, None].to(device)
+    seen = answer(network.features(image))[0].float().cpu().numpy()
+    inner = [
+        slice(kept.start // STRIDE - whole.start // STRIDE, None)
+        for kept, whole in zip(tile.kept, tile.seen, strict=True)
+    ]
+    height, width = (-(-(s.stop - s.start) // STRIDE) for s in tile.kept)
+    return np.asarray(seen[:, *inner][:, :height, :width])
+
+
+def _cells(kept: tuple[slice, slice]) -> tuple[slice, ...]:
+    return tuple(slice(s.start // STRIDE, -(-s.stop // STRIDE)) for s in kept)

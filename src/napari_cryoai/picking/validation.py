@@ -1,0 +1,133 @@
+"""How well a picker does on examples whose particles are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_cryoai.picking.batches import Examples
+from napari_cryoai.picking.calibration import Calibration, calibration_error, fit
+from napari_cryoai.picking.evaluate import average_precision, match, precision_recall
+from napari_cryoai.picking.learned import look, peaks
+from napari_cryoai.picking.network import PickerNetwork
+from napari_cryoai.picking.preprocess import DIAMETER_PX
+
+RADIUS_PX = 0.3 * DIAMETER_PX
+"""A pick farther from the centre than this is no hit."""
+
+FLOOR = -6.0
+"""Logit down to which peaks are looked at."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Peaks of one image with the truth.
+
+    Attributes
+    ----------
+    score, hit
+        `(n,)` of the peaks.
+    truth
+        Number of particles.
+    """
+
+    score: NDArray[np.float32]
+    hit: NDArray[np.bool_]
+    truth: int
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """What came out.
+
+    Attributes
+    ----------
+    f1, precision, recall
+        Of all examples together, at the threshold where F1 is highest.
+    average_precision
+        Area under the curve of precision against recall.
+    calibration_error
+        Of a calibration by the examples of even number, on those of odd number.
+    calibration
+        By all of them.
+    examples, particles
+        How many there were.
+    """
+
+    f1: float
+    precision: float
+    recall: float
+    average_precision: float
+    calibration_error: float
+    calibration: Calibration
+    examples: int
+    particles: int
+
+    def text(self) -> str:
+        """In a line."""
+        return (
+            f"F1 {self.f1:.3f} (precision {self.precision:.3f}, recall {self.recall:.3f}) on "
+            f"{self.examples} validation examples"
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """For records."""
+        names = ("f1", "precision", "recall", "average_precision", "calibration_error")
+        figures: dict[str, Any] = {name: round(getattr(self, name), 4) for name in names}
+        return figures | {"examples": self.examples, "particles": self.particles}
+
+
+def validate(network: PickerNetwork, examples: Examples, limit: int | None = None) -> Validation:
+    """Run a network on examples, the first `limit` of them, and compare.
+
+    The network's mode is left as it is.
+    """
+    count = min(len(examples), limit or len(examples))
+    return summarised([_scored(network, examples, i) for i in range(count)])
+
+
+def summarised(scored: list[Scored]) -> Validation:
+    """Figures of many images together."""
+    score, hit, truth = _together(scored)
+    even = _together(scored[::2])
+    odd = _together(scored[1::2])
+    rehearsed = fit(even[0], even[1])
+    curve = precision_recall(score, hit, truth)
+    total = np.maximum(curve.recall + curve.precision, 1e-12)
+    f1 = 2 * curve.recall * curve.precision / total
+    best = int(np.argmax(f1)) if len(f1) else 0
+    found = len(f1) > 0
+    return Validation(
+        f1=float(f1[best]) if found else 0.0,
+        precision=float(curve.precision[best]) if found else 0.0,
+        recall=float(curve.recall[best]) if found else 0.0,
+        average_precision=average_precision(curve.recall, curve.precision),
+        calibration_error=calibration_error(rehearsed.probability(odd[0]), odd[1]),
+        calibration=fit(score, hit, truth - int(hit.sum())),
+        examples=len(scored),
+        particles=truth,
+    )
+
+
+def hits(yx: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which picks are right."""
+    hit = np.zeros(len(yx), np.bool_)
+    hit[match(yx, truth, RADIUS_PX)[0]] = True
+    return hit
+
+
+def _scored(network: PickerNetwork, examples: Examples, index: int) -> Scored:
+    example = examples[index]
+    yx, logit, _ = peaks(look(example.white, network), FLOOR)
+    return Scored(logit, hits(yx, example.yx), len(example.yx))
+
+
+def _together(
+    scored: list[Scored],
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], int]:
+    score = np.concatenate([np.empty(0, np.float32), *(s.score for s in scored)])
+    hit = np.concatenate([np.empty(0, np.bool_), *(s.hit for s in scored)])
+    return score, hit, sum(s.truth for s in scored)

@@ -1,0 +1,100 @@
+"""A calibrated score is the share of picks that are right."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from napari_cryoai.picking.calibration import (
+    Calibration,
+    best_threshold,
+    calibration_error,
+    fit,
+)
+
+
+def _drawn(slope: float, intercept: float, n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    logit = rng.uniform(-6, 4, n).astype(np.float32)
+    return logit, rng.random(n) < expit(slope * logit + intercept)
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(1, 0), (0.5, 1.5), (2.5, -2)])
+def test_a_known_curve_is_found_again(slope, intercept):
+    logit, hit = _drawn(slope, intercept)
+    found = fit(logit, hit)
+    assert found.slope == pytest.approx(slope, rel=0.06)
+    assert found.intercept == pytest.approx(intercept, abs=0.12)
+    assert calibration_error(found.probability(logit), hit) < 0.015
+
+
+def test_a_threshold_is_kept_in_probabilities():
+    curve = Calibration(slope=0.7, intercept=-1.2)
+    for probability in (0.02, 0.5, 0.99):
+        logit = np.array([curve.logit(probability)])
+        assert curve.probability(logit)[0] == pytest.approx(probability, rel=1e-4)
+    assert curve.probability(np.array([-1e6, 1e6])).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("hit", [[], [True], [False], [True] * 9, [False] * 9])
+def test_of_one_kind_only_nothing_can_be_learned(hit):
+    logit = np.linspace(-3, 3, len(hit), dtype=np.float32)
+    assert fit(logit, np.array(hit, bool), missed=3) == Calibration()
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 50.0])
+def test_a_picker_that_is_always_right_is_not_taken_for_infallible(scale):
+    logit = scale * np.linspace(-3, 3, 40).astype(np.float32)
+    curve = fit(logit, logit > 0)
+    assert np.isfinite(curve).all()
+    assert curve.slope > 0
+    probability = curve.probability(logit)
+    assert (np.diff(probability) >= 0).all()
+    kept = probability >= curve.threshold
+    assert np.array_equal(kept, logit > 0)
+    assert 0.9 < probability[-1] < 1
+
+
+def test_a_picker_whose_scores_say_nothing_gives_all_the_same_probability():
+    logit = np.tile(np.linspace(-3, 3, 50, dtype=np.float32), 10)
+    hit = np.repeat(np.arange(10) < 3, 50)
+    assert fit(logit, hit).probability(logit) == pytest.approx(0.3, abs=0.02)
+
+
+@pytest.mark.parametrize("missed", [0, 200, 3000])
+def test_no_other_threshold_gives_a_higher_f1(missed):
+    logit, hit = _drawn(1, 0, 2000)
+    curve = fit(logit, hit, missed)
+    probability = curve.probability(logit)
+
+    def f1(threshold):
+        kept = probability >= threshold
+        return 2 * hit[kept].sum() / (kept.sum() + hit.sum() + missed)
+
+    assert f1(curve.threshold) == pytest.approx(max(map(f1, probability)))
+
+
+def test_picks_of_one_score_are_kept_together():
+    probability = np.array([0.9] * 4 + [0.4] * 5, np.float32)
+    hit = np.array([True, *[False] * 7, True])
+    # 0.9 keeps four with one right, 0.4 nine with two; only the first row would be no threshold.
+    assert best_threshold(probability, hit, missed=0) == pytest.approx(0.4)
+
+
+def test_the_more_are_missed_the_lower_the_threshold():
+    logit, hit = _drawn(1, 0, 2000)
+    thresholds = [fit(logit, hit, missed).threshold for missed in (0, 500, 5000)]
+    assert thresholds == sorted(thresholds, reverse=True)
+    assert thresholds[0] > thresholds[-1]
+
+
+def test_true_probabilities_have_no_calibration_error_and_false_ones_have():
+    rng = np.random.default_rng(1)
+    probability = rng.random(50_000)
+    hit = rng.random(50_000) < probability
+    assert calibration_error(probability, hit) < 0.01
+    assert calibration_error(np.minimum(probability + 0.2, 1), hit) == pytest.approx(0.18, abs=0.02)
+    assert calibration_error(np.ones(9), np.zeros(9, bool)) == 1
+    assert calibration_error(np.ones(9), np.ones(9, bool)) == 0
+    assert calibration_error(np.empty(0), np.empty(0, bool)) == 0
