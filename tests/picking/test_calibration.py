@@ -98,3 +98,43 @@ def test_true_probabilities_have_no_calibration_error_and_false_ones_have():
     assert calibration_error(np.ones(9), np.zeros(9, bool)) == 1
     assert calibration_error(np.ones(9), np.ones(9, bool)) == 0
     assert calibration_error(np.empty(0), np.empty(0, bool)) == 0
+
+
+def _peaks(share: float, n: int = 800, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of noise and of particles, which overlap."""
+    rng = np.random.default_rng(seed)
+    hit = rng.random(n) < share
+    return rng.normal(np.where(hit, 1.5, -1.5), 1.2).astype(np.float32), hit
+
+
+def test_where_there_are_no_particles_the_peaks_of_noise_are_not_taken_for_some():
+    curve = fit(*_peaks(0.4, 20_000))
+    noise, _ = _peaks(0.0)
+    assert (curve.probability(noise) > 0.5).sum() > 20
+    assert (curve.scores(noise) > 0.5).sum() <= 1
+
+
+@pytest.mark.parametrize("share", [0.03, 0.08, 0.15])
+def test_scores_mean_what_they_say_on_a_micrograph_with_few_particles(share):
+    curve = fit(*_peaks(0.4, 20_000))
+    logit, hit = _peaks(share, 4_000)
+    assert calibration_error(curve.scores(logit), hit) < 0.03
+    assert calibration_error(curve.probability(logit), hit) > 0.04
+
+
+def test_scores_are_never_higher_than_the_curve_says():
+    curve = fit(*_peaks(0.4, 20_000))
+    for share in (0.0, 0.2, 0.5, 0.9, 1.0):
+        logit, _ = _peaks(share)
+        assert (curve.scores(logit) <= curve.probability(logit) + 1e-6).all()
+    assert np.array_equal(curve.scores(logit), curve.probability(logit))  # all are particles
+    assert len(curve.scores(logit[:0])) == 0
+
+
+def test_peaks_that_do_not_count_have_scores_all_the_same():
+    curve = fit(*_peaks(0.4, 20_000))
+    noise, _ = _peaks(0.0)
+    on_carbon = np.full(200, 4.0, np.float32)
+    together = np.concatenate([noise, on_carbon])
+    counted = np.arange(len(together)) < len(noise)
+    assert curve.scores(together, counted)[counted] == pytest.approx(curve.scores(noise))

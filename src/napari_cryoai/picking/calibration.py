@@ -11,6 +11,9 @@ from scipy.special import expit
 
 Floats = NDArray[np.floating]
 
+PULL = 4.0
+"""Peaks that the expected share of particles is worth when that of a micrograph is estimated."""
+
 
 class Calibration(NamedTuple):
     """A logistic curve from what the network says to a probability (Platt 1999).
@@ -21,11 +24,14 @@ class Calibration(NamedTuple):
         Probability = `expit(slope * logit + intercept)`.
     threshold
         The probability from which on picks are kept.
+    base
+        Share of particles among the peaks that the curve was fitted to; 0: not known.
     """
 
     slope: float = 1.0
     intercept: float = 0.0
     threshold: float = 0.5
+    base: float = 0.0
 
     def checked(self) -> Calibration:
         """Itself.
@@ -35,13 +41,40 @@ class Calibration(NamedTuple):
         ValueError
             If it is no rising curve, or the threshold no probability.
         """
-        if not (np.isfinite(self).all() and self.slope > 0 and 0 <= self.threshold <= 1):
+        if not (np.isfinite(self).all() and self.slope > 0):
+            raise ValueError(f"{self} is no calibration")
+        if not (0 <= self.threshold <= 1 and 0 <= self.base < 1):
             raise ValueError(f"{self} is no calibration")
         return self
 
     def probability(self, logit: Floats) -> NDArray[np.float32]:
         """Of being a particle."""
         return expit(self.slope * logit + self.intercept).astype(np.float32)
+
+    def scores(self, logit: Floats, counted: NDArray[np.bool_] | None = None) -> Floats:
+        """Of being a particle, given all the peaks of the micrograph.
+
+        Where the peaks together speak for fewer particles than the curve was fitted to, all of them
+        are less probable: noise has its high peaks too. The share of particles is estimated by
+        expectation maximisation (Saerens, Latinne and Decaestecker 2002, Neural Computation 14).
+        It is never raised: how crowded a micrograph is, the network has seen.
+
+        Parameters
+        ----------
+        logit
+            `(n,)`, all the peaks down to what the curve was fitted to.
+        counted
+            `(n,)` which of them the share is estimated from.
+        """
+        probability = self.probability(logit)
+        if not self.base or not len(logit):
+            return probability
+        ratio = np.exp(self.slope * logit.astype(np.float64) + self.intercept)
+        ratio *= (1 - self.base) / self.base
+        share = _share(ratio if counted is None else ratio[counted], self.base)
+        if share >= self.base:
+            return probability
+        return (share * ratio / (share * ratio + 1 - share)).astype(np.float32)
 
     def logit(self, probability: float) -> float:
         """What the network says at that probability."""
@@ -72,8 +105,19 @@ def fit(logit: Floats, hit: NDArray[np.bool_], missed: int = 0) -> Calibration:
         return float(np.mean(np.logaddexp(0, z) - y * z))
 
     log_slope, intercept = minimize(cost, np.zeros(2), method="Nelder-Mead").x
-    curve = Calibration(float(np.exp(log_slope)), float(intercept))
+    curve = Calibration(float(np.exp(log_slope)), float(intercept), base=hits / len(hit))
     return curve._replace(threshold=best_threshold(curve.probability(logit), hit, missed))
+
+
+def _share(ratio: NDArray[np.float64], base: float) -> float:
+    """Share of particles that makes likelihood ratios most likely, with a slight pull to `base`."""
+    share = base
+    for _ in range(500):
+        posterior = share * ratio / (share * ratio + 1 - share)
+        before, share = share, (posterior.sum() + PULL * base) / (len(ratio) + PULL)
+        if abs(share - before) < 1e-5:
+            break
+    return float(share)
 
 
 def best_threshold(probability: Floats, hit: NDArray[np.bool_], missed: int) -> float:

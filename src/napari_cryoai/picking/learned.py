@@ -28,6 +28,9 @@ KIND = "picker"
 PEAK_DISTANCE = 0.7 * DIAMETER_PX
 """Between neighbours, as the `blob` detector has it."""
 
+LOWEST = -6.0
+"""Logit of the lowest peaks that calibration is about."""
+
 FLOOR = 0.02
 """Peaks of a lower probability are not kept."""
 
@@ -115,8 +118,12 @@ def detect_learned(prepared: Prepared, picker: Picker) -> Detections:
 
 def detections(field: Field, calibration: Calibration) -> Detections:
     """What the answer of a network amounts to."""
-    yx, logit, size = peaks(field, calibration.logit(FLOOR))
-    return Detections(yx, calibration.probability(logit), size, field.junk > 0)
+    yx, logit, size = peaks(field, LOWEST)
+    junk = field.junk > 0
+    at = np.clip(((yx + 0.5) / STRIDE).astype(np.intp), 0, np.array(junk.shape) - 1)
+    score = calibration.scores(logit, counted=~junk[at[:, 0], at[:, 1]])
+    kept = score >= FLOOR
+    return Detections(yx[kept], score[kept], size[kept], junk)
 
 
 def peaks(

@@ -9,17 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cryoai.picking.batches import Examples
-from napari_cryoai.picking.calibration import Calibration, calibration_error, fit
+from napari_cryoai.picking.calibration import (
+    Calibration,
+    best_threshold,
+    calibration_error,
+    fit,
+)
 from napari_cryoai.picking.evaluate import average_precision, match, precision_recall
-from napari_cryoai.picking.learned import look, peaks
+from napari_cryoai.picking.learned import LOWEST, look, peaks
 from napari_cryoai.picking.network import PickerNetwork
 from napari_cryoai.picking.preprocess import DIAMETER_PX
 
 RADIUS_PX = 0.3 * DIAMETER_PX
 """A pick farther from the centre than this is no hit."""
-
-FLOOR = -6.0
-"""Logit down to which peaks are looked at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,13 +30,13 @@ class Scored:
 
     Attributes
     ----------
-    score, hit
+    logit, hit
         `(n,)` of the peaks.
     truth
         Number of particles.
     """
 
-    score: NDArray[np.float32]
+    logit: NDArray[np.float32]
     hit: NDArray[np.bool_]
     truth: int
 
@@ -91,22 +93,23 @@ def validate(network: PickerNetwork, examples: Examples, limit: int | None = Non
 
 def summarised(scored: list[Scored]) -> Validation:
     """Figures of many images together."""
-    score, hit, truth = _together(scored)
-    even = _together(scored[::2])
-    odd = _together(scored[1::2])
-    rehearsed = fit(even[0], even[1])
-    curve = precision_recall(score, hit, truth)
-    total = np.maximum(curve.recall + curve.precision, 1e-12)
-    f1 = 2 * curve.recall * curve.precision / total
+    logit, hit, truth = _together(scored)
+    rehearsed = fit(*_together(scored[::2])[:2])
+    error = calibration_error(_scores(scored[1::2], rehearsed), _together(scored[1::2])[1])
+    curve = fit(logit, hit)
+    score = _scores(scored, curve)
+    threshold = best_threshold(score, hit, truth - int(hit.sum())) if hit.any() else 0.5
+    recall, precision, _ = precision_recall(score, hit, truth)
+    f1 = 2 * recall * precision / np.maximum(recall + precision, 1e-12)
     best = int(np.argmax(f1)) if len(f1) else 0
     found = len(f1) > 0
     return Validation(
         f1=float(f1[best]) if found else 0.0,
-        precision=float(curve.precision[best]) if found else 0.0,
-        recall=float(curve.recall[best]) if found else 0.0,
-        average_precision=average_precision(curve.recall, curve.precision),
-        calibration_error=calibration_error(rehearsed.probability(odd[0]), odd[1]),
-        calibration=fit(score, hit, truth - int(hit.sum())),
+        precision=float(precision[best]) if found else 0.0,
+        recall=float(recall[best]) if found else 0.0,
+        average_precision=average_precision(recall, precision),
+        calibration_error=error,
+        calibration=curve._replace(threshold=threshold),
         examples=len(scored),
         particles=truth,
     )
@@ -121,13 +124,19 @@ def hits(yx: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.bool
 
 def _scored(network: PickerNetwork, examples: Examples, index: int) -> Scored:
     example = examples[index]
-    yx, logit, _ = peaks(look(example.white, network), FLOOR)
+    yx, logit, _ = peaks(look(example.white, network), LOWEST)
     return Scored(logit, hits(yx, example.yx), len(example.yx))
+
+
+def _scores(scored: list[Scored], curve: Calibration) -> NDArray[np.float32]:
+    """Probabilities, image by image."""
+    none = np.empty(0, np.float32)
+    return np.concatenate([none, *(curve.scores(one.logit) for one in scored)])
 
 
 def _together(
     scored: list[Scored],
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], int]:
-    score = np.concatenate([np.empty(0, np.float32), *(s.score for s in scored)])
+    logit = np.concatenate([np.empty(0, np.float32), *(s.logit for s in scored)])
     hit = np.concatenate([np.empty(0, np.bool_), *(s.hit for s in scored)])
-    return score, hit, sum(s.truth for s in scored)
+    return logit, hit, sum(s.truth for s in scored)
