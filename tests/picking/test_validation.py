@@ -71,13 +71,14 @@ class Brightness(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.config = PickerConfig()
+        self.config = PickerConfig(fine_dim=8)
         self.weight = nn.Parameter(torch.ones(1))
 
     def features(self, image):
-        return low_passed(image)[:, None]
+        return low_passed(image)[:, None].expand(-1, 8, -1, -1)
 
     def heads(self, bright):
+        bright = bright[:, :1]
         nothing = torch.zeros_like(bright)
         return torch.cat([12 * bright - 6, nothing, nothing, nothing, nothing - 9], 1)
 

@@ -9,6 +9,8 @@ import click
 COMMANDS = {
     "demo": ("demo_command", "The main job from end to end, on simulated or your own micrographs."),
     "pick": ("pick_command", "Find particles on micrographs."),
+    "learn": ("learn_group", "Teach the networks, by your own corrections."),
+    "consensus": ("consensus_command", "Merge picks of several pickers into what they agree on."),
     "ctf": ("ctf_command", "Estimate the defocus of micrographs."),
     "extract": ("extract_command", "Cut particles out of micrographs."),
     "reconstruct": ("reconstruct_command", "Reconstruct a map from particles with poses."),

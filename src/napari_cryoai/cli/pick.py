@@ -101,6 +101,7 @@ def _summarise(
             "threshold": result.threshold,
             "diameter_A": result.diameter_A,
             "per_micrograph": kept.counts(),
+            "unfamiliar": result.unfamiliar,
             "output": str(output),
         }
         click.echo(json.dumps({"result": summary}))
@@ -110,3 +111,10 @@ def _summarise(
         f"{len(kept)} particles on {where}, {result.diameter_A:.0f} A wide, "
         f"scores from {result.threshold:.3f}: {output / 'picks.star'}"
     )
+    if result.unfamiliar:
+        names = ", ".join(result.unfamiliar[:5]) + (", ..." if len(result.unfamiliar) > 5 else "")
+        click.echo(
+            f"Warning: {len(result.unfamiliar)} of {where} are unlike all that the picker has "
+            f"learned from ({names}). Look at their picks, or try --detector blob.",
+            err=True,
+        )

@@ -38,6 +38,8 @@ class Found(NamedTuple):
         what peaks of noise hardly ever reach.
     calibrated
         Whether the scores are probabilities.
+    strangeness
+        Of the micrograph to the detector: above 1, it is unlike all that the detector knows.
     """
 
     yx: NDArray[np.float64]
@@ -46,6 +48,7 @@ class Found(NamedTuple):
     junk: NDArray[np.bool_]
     level: float
     calibrated: bool = False
+    strangeness: float = 0.0
 
 
 Detect = Callable[[Prepared], Found]
@@ -78,8 +81,15 @@ def by_network(prepared: Prepared, weights: Path, device: str = "auto") -> Found
 
     picker = _picker(weights, weights.stat().st_mtime_ns if weights.exists() else 0, device)
     found = detect_learned(prepared, picker)
-    level = picker.calibration.threshold
-    return Found(found.yx, found.score, found.size, found.junk, level, calibrated=True)
+    return Found(
+        found.yx,
+        found.score,
+        found.size,
+        found.junk,
+        level=picker.calibration.threshold,
+        calibrated=True,
+        strangeness=found.strangeness,
+    )
 
 
 def shipped_weights() -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from napari_cryoai.core.errors import CryoAIError
-from napari_cryoai.io.weights import read_weights, write_weights
+from napari_cryoai.io.weights import Weights, read_weights, write_weights
 from napari_cryoai.nets.tiling import Tile, tiles
 from napari_cryoai.picking.calibration import Calibration
+from napari_cryoai.picking.familiar import Familiar
 from napari_cryoai.picking.network import STRIDE, PickerConfig, PickerNetwork
 from napari_cryoai.picking.peaks import find_peaks
 from napari_cryoai.picking.preprocess import DIAMETER_PX, Prepared
@@ -24,6 +25,7 @@ from napari_cryoai.picking.preprocess import DIAMETER_PX, Prepared
 Image = NDArray[np.float32]
 
 KIND = "picker"
+FAMILIAR = "familiar."
 
 PEAK_DISTANCE = 0.7 * DIAMETER_PX
 """Between neighbours, as the `blob` detector has it."""
@@ -54,11 +56,14 @@ class Picker:
         From its logits to probabilities, and the threshold that goes with them.
     digest
         Of its weights.
+    familiar
+        What the micrographs that it has learned from are like; None if that is not known.
     """
 
     network: PickerNetwork
     calibration: Calibration
     digest: str = ""
+    familiar: Familiar | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,17 +108,24 @@ class Detections:
         `(n,)` diameters over the one given.
     junk
         bool, over the whole image, in cells of `STRIDE` pixels.
+    strangeness
+        See `Familiar.strangeness`; 0 if not known.
     """
 
     yx: NDArray[np.float64]
     score: NDArray[np.float32]
     size: NDArray[np.float32]
     junk: NDArray[np.bool_]
+    strangeness: float = 0.0
 
 
 def detect_learned(prepared: Prepared, picker: Picker) -> Detections:
     """Find particles."""
-    return detections(look(prepared.white, picker.network), picker.calibration)
+    field, features = look_closely(prepared.white, picker.network)
+    found = detections(field, picker.calibration)
+    if picker.familiar is None:
+        return found
+    return replace(found, strangeness=picker.familiar.strangeness(features))
 
 
 def detections(field: Field, calibration: Calibration) -> Detections:
@@ -181,10 +193,14 @@ def save_picker(path: Path, picker: Picker, facts: dict[str, Any]) -> None:
         What else is to be known about them: data, seed, figures.
     """
     tensors = {k: v.float().cpu().numpy() for k, v in picker.network.state_dict().items()}
-    described = {
+    described: dict[str, Any] = {
         "config": picker.network.config.model_dump(),
         "calibration": picker.calibration._asdict(),
     }
+    if picker.familiar is not None:
+        mean, whitening, limit = picker.familiar
+        tensors |= {FAMILIAR + "mean": mean, FAMILIAR + "whitening": whitening}
+        described["familiar_to"] = limit
     write_weights(path, tensors, KIND, facts | described)
 
 
@@ -202,7 +218,9 @@ def load_picker(path: Path, device: torch.device | None = None) -> Picker:
         told = weights.facts["calibration"]
         calibration = Calibration(**{key: float(value) for key, value in told.items()}).checked()
         network = PickerNetwork(config)
-        network.load_state_dict({k: torch.from_numpy(v) for k, v in weights.tensors.items()})
+        familiar = _familiar(weights)
+        own = {k: v for k, v in weights.tensors.items() if not k.startswith(FAMILIAR)}
+        network.load_state_dict({k: torch.from_numpy(v) for k, v in own.items()})
     except (
         KeyError,
         ValueError,
@@ -217,7 +235,17 @@ def load_picker(path: Path, device: torch.device | None = None) -> Picker:
             remedy="Train it again with 'cryoai train picker', or update napari-cryoai",
         ) from error
     network.eval().requires_grad_(False).to(device or torch.device("cpu"))
-    return Picker(network, calibration, weights.digest)
+    return Picker(network, calibration, weights.digest, familiar)
+
+
+def _familiar(weights: Weights) -> Familiar | None:
+    if "familiar_to" not in weights.facts:
+        return None
+    mean, whitening = (weights.tensors[FAMILIAR + name] for name in ("mean", "whitening"))
+    channels = weights.facts["config"]["fine_dim"]
+    if mean.shape != (channels,) or whitening.shape != (channels, channels):
+        raise ValueError("the shapes do not go together")
+    return Familiar(mean, whitening, float(weights.facts["familiar_to"]))
 
 
 def _run(

@@ -98,6 +98,8 @@ class MicrographPicks:
         What peaks of noise hardly ever reach on this one; the threshold of a calibrated detector.
     diameter_A
         As given or estimated.
+    strangeness
+        Above 1 the micrograph is unlike all that the detector has learned from.
     """
 
     name: str
@@ -106,6 +108,7 @@ class MicrographPicks:
     threshold: float
     noise_level: float
     diameter_A: float
+    strangeness: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,12 +125,15 @@ class PickResult:
         As given, or estimated.
     problems
         Why micrographs are missing.
+    unfamiliar
+        Names of the micrographs that are unlike all that the detector has learned from.
     """
 
     picks: PickTable
     threshold: float
     diameter_A: float
     problems: list[CryoAIError]
+    unfamiliar: tuple[str, ...] = ()
 
 
 def pick(
@@ -181,7 +187,9 @@ def pick(
     )
     found = batch.ordered()
     picks = concatenate(f.picks for f in found)
-    return PickResult(picks, common_threshold(params, found), diameter_A, batch.problems)
+    unfamiliar = tuple(f.name for f in found if f.strangeness > 1)
+    threshold = common_threshold(params, found)
+    return PickResult(picks, threshold, diameter_A, batch.problems, unfamiliar)
 
 
 def pick_micrograph(
@@ -230,7 +238,9 @@ def described(
     threshold = found.level
     if not found.calibrated:
         threshold = choose_threshold(picks.score[~picks.in_junk], found.level)
-    return MicrographPicks(micrograph.name, picks, found.junk, threshold, found.level, diameter_A)
+    return MicrographPicks(
+        micrograph.name, picks, found.junk, threshold, found.level, diameter_A, found.strangeness
+    )
 
 
 def common_threshold(params: PickParams, found: Sequence[MicrographPicks]) -> float:

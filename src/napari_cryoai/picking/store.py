@@ -62,7 +62,9 @@ def _write(path: Path, found: MicrographPicks) -> None:
             diameter_px=picks.diameter_px,
             in_junk=picks.in_junk,
             junk_mask=found.junk_mask,
-            numbers=np.array([found.threshold, found.noise_level, found.diameter_A]),
+            numbers=np.array(
+                [found.threshold, found.noise_level, found.diameter_A, found.strangeness]
+            ),
         )
 
 
@@ -84,6 +86,6 @@ def _read(path: Path, name: str) -> MicrographPicks:
             in_junk=data["in_junk"],
             source=Source.AUTO,
         )
-        threshold, noise_level, diameter_A = data["numbers"].tolist()
+        numbers = data["numbers"].tolist()
         mask = data["junk_mask"].astype(np.bool_)
-    return MicrographPicks(name, picks, mask, threshold, noise_level, diameter_A)
+    return MicrographPicks(name, picks, mask, *numbers)

@@ -174,7 +174,7 @@ def train(
     yield Progress(99, 100, "Validating")
     found = validate(run.averaged, validation)
     yield Progress(100, 100, found.text())
-    picker = Picker(run.averaged, found.calibration)
+    picker = Picker(run.averaged, found.calibration, familiar=found.familiar)
     return Trained(picker, found, (run.steps[0], run.steps[1]), run.seconds)
 
 

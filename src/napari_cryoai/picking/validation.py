@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ from napari_cryoai.picking.calibration import (
     fit,
 )
 from napari_cryoai.picking.evaluate import average_precision, match, precision_recall
-from napari_cryoai.picking.learned import LOWEST, look, peaks
+from napari_cryoai.picking.familiar import Familiar, summary
+from napari_cryoai.picking.familiar import fit as fit_familiar
+from napari_cryoai.picking.learned import LOWEST, look_closely, peaks
 from napari_cryoai.picking.network import PickerNetwork
 from napari_cryoai.picking.preprocess import DIAMETER_PX
 
@@ -34,11 +36,14 @@ class Scored:
         `(n,)` of the peaks.
     truth
         Number of particles.
+    summary
+        `(c,)` of the features, see `familiar`.
     """
 
     logit: NDArray[np.float32]
     hit: NDArray[np.bool_]
     truth: int
+    summary: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +62,8 @@ class Validation:
         By all of them.
     examples, particles
         How many there were.
+    familiar
+        What their features are like.
     """
 
     f1: float
@@ -67,6 +74,7 @@ class Validation:
     calibration: Calibration
     examples: int
     particles: int
+    familiar: Familiar | None = None
 
     def text(self) -> str:
         """In a line."""
@@ -88,7 +96,9 @@ def validate(network: PickerNetwork, examples: Examples, limit: int | None = Non
     The network's mode is left as it is.
     """
     count = min(len(examples), limit or len(examples))
-    return summarised([_scored(network, examples, i) for i in range(count)])
+    scored = [_scored(network, examples, i) for i in range(count)]
+    familiar = fit_familiar(np.array([one.summary for one in scored]))
+    return replace(summarised(scored), familiar=familiar)
 
 
 def summarised(scored: list[Scored]) -> Validation:
@@ -124,8 +134,9 @@ def hits(yx: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.bool
 
 def _scored(network: PickerNetwork, examples: Examples, index: int) -> Scored:
     example = examples[index]
-    yx, logit, _ = peaks(look(example.white, network), LOWEST)
-    return Scored(logit, hits(yx, example.yx), len(example.yx))
+    field, features = look_closely(example.white, network)
+    yx, logit, _ = peaks(field, LOWEST)
+    return Scored(logit, hits(yx, example.yx), len(example.yx), summary(features))
 
 
 def _scores(scored: list[Scored], curve: Calibration) -> NDArray[np.float32]:
