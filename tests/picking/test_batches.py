@@ -16,6 +16,7 @@ from napari_cryoai.picking.batches import (
     PATCH,
     augmented,
     batches_ahead,
+    ending,
     hide,
     make_batch,
     noisier,
@@ -169,3 +170,21 @@ def test_a_batch_that_fails_fails_where_it_is_used():
     assert list(islice(ahead, 2)) == [0, 1]
     with pytest.raises(OSError, match="disk"):
         next(ahead)
+
+
+def test_beyond_its_end_an_example_is_what_the_network_adds_to_a_micrograph():
+    example = _noise(30)[29]
+    shapes = set()
+    for seed in range(40):
+        ended = ending(example, np.random.default_rng(seed))
+        assert ended.white.shape == example.white.shape
+        rows = np.flatnonzero(ended.white.any(1)).max() + 1
+        columns = np.flatnonzero(ended.white.any(0)).max() + 1
+        assert np.array_equal(ended.white[:rows, :columns], example.white[:rows, :columns])
+        assert not ended.junk[rows:].any()
+        assert not ended.junk[:, columns:].any()
+        kept = np.all(example.yx < np.array([rows, columns]) - 0.5, axis=1)
+        assert np.array_equal(ended.yx, example.yx[kept])
+        assert np.array_equal(ended.size, example.size[kept])
+        shapes.add((rows < 64, columns < 64))
+    assert len(shapes) == 4

@@ -27,7 +27,7 @@ from napari_cryoai.picking.pick import (
 )
 from napari_cryoai.picking.store import FileStore
 
-PARAMS = PickParams(diameter_A=120.0)
+PARAMS = PickParams(diameter_A=120.0, detector="blob")
 
 
 @pytest.fixture

@@ -134,3 +134,62 @@ def panel(make_panel: Any, folder: Path, wait: Any) -> Any:
     session.commit_filters()
     wait(lambda: len(panel.layers.points.data) == COUNT)  # circles follow in an event of their own
     return panel
+
+
+# Learning -----------------------------------------------------------------------------------------
+
+
+def eyes(_network: Any, image: Any, _hidden: Any = None) -> Any:
+    """What a trained network would see: how bright it is around each cell, over eight distances.
+
+    Stands for `PickerNetwork.features`, so that tests need no training; all else is real.
+    """
+    import torch
+    from torch.nn import functional
+
+    cells = functional.avg_pool2d(image, 4, ceil_mode=True)
+    seen = []
+    for radius in (0.5, 1.5, 2.0, 2.8, 3.5, 4.5, 6.0, 8.0):
+        reach = int(radius)
+        y, x = torch.meshgrid(*[torch.arange(-reach, reach + 1.0)] * 2, indexing="ij")
+        disc = (torch.hypot(y, x) <= radius).float()
+        padded = functional.pad(cells, [reach] * 4, "replicate")
+        seen.append(functional.conv2d(padded, disc[None, None] / disc.sum()))
+    return torch.cat(seen, 1)
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file with a picker that likes bright discs of the particle's size."""
+    import torch
+
+    from napari_cryoai.picking.calibration import Calibration
+    from napari_cryoai.picking.learned import Picker, save_picker
+    from napari_cryoai.picking.network import PickerConfig, PickerNetwork
+
+    monkeypatch.setattr(PickerNetwork, "features", eyes)
+    network = PickerNetwork(PickerConfig(fine_dim=8, dim=16, depth=1)).eval().requires_grad_(False)
+    first, _, last = network.heads
+    with torch.no_grad():
+        for layer in (first, last):
+            layer.weight.zero_()
+            layer.bias.zero_()
+        first.weight[:, :, 0, 0] = 10 * torch.eye(8)
+        last.weight[0, 3, 0, 0] = 1.0
+        last.bias[0], last.bias[4] = -3.5, -5.0
+    path = tmp_path / "picker.safetensors"
+    save_picker(path, Picker(network, Calibration(1.0, 0.0, 0.5)), {})
+    return path
+
+
+@pytest.fixture
+def picked(make_panel: Any, folder: Path, weights: Path, wait: Any) -> Any:
+    """A panel with three micrographs that were picked by a detector that can learn."""
+    panel = make_panel(folder)
+    panel.pick.form.set("diameter_A", DIAMETER_A)
+    panel.pick.form.set("detector", "transformer")
+    panel.pick.more.widgets["weights"].value = weights
+    panel.pick.pick_all()
+    wait(lambda: not panel.pick.run.runner.running)
+    wait(lambda: len(panel.session.picked) == 3)
+    return panel

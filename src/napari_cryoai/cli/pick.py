@@ -29,6 +29,8 @@ from napari_cryoai.picking.output import kept_picks, write_result
 from napari_cryoai.picking.pick import PickParams, PickResult, pick
 from napari_cryoai.picking.store import FileStore
 
+SIZE_OFF = 0.15
+
 
 @click.command("pick")
 @click.argument("micrographs", nargs=-1, required=True, type=PATH, metavar="MICROGRAPH...")
@@ -102,6 +104,7 @@ def _summarise(
             "diameter_A": result.diameter_A,
             "per_micrograph": kept.counts(),
             "unfamiliar": result.unfamiliar,
+            "size": round(result.size, 3),
             "output": str(output),
         }
         click.echo(json.dumps({"result": summary}))
@@ -116,5 +119,12 @@ def _summarise(
         click.echo(
             f"Warning: {len(result.unfamiliar)} of {where} are unlike all that the picker has "
             f"learned from ({names}). Look at their picks, or try --detector blob.",
+            err=True,
+        )
+    if abs(result.size - 1) > SIZE_OFF:
+        told_A, seen_A = result.diameter_A, result.diameter_A * result.size
+        click.echo(
+            f"Warning: the particles look {seen_A:.0f} A wide rather than {told_A:.0f} A. "
+            f"If the circles are off too, try --diameter-A {seen_A:.0f}.",
             err=True,
         )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_cryoai.core.document import PickDocument, PickFilters, Stroke
 from napari_cryoai.core.micrograph import Micrograph
-from napari_cryoai.core.picks import PickTable, State
+from napari_cryoai.core.picks import PickTable, Source, State
 from napari_cryoai.core.thinning import thin
 
 
@@ -20,10 +20,14 @@ def shown(document: PickDocument, micrographs: Mapping[str, Micrograph]) -> NDAr
 
 
 def above_threshold(picks: PickTable, filters: PickFilters) -> NDArray[np.bool_]:
-    """`(n,)` mask of the picks that reach the score threshold, or have no score."""
+    """`(n,)` mask of the picks that reach the score threshold, have no score, or are the user's.
+
+    Whatever a detector says of it, a pick that the user made, moved or confirmed stays.
+    """
     if filters.threshold is None:
         return np.ones(len(picks), np.bool_)
-    return np.logical_not(picks.score < filters.threshold)
+    below = picks.score < filters.threshold
+    return np.logical_not(below & (picks.source != Source.MANUAL))
 
 
 def candidates(document: PickDocument, micrographs: Mapping[str, Micrograph]) -> NDArray[np.bool_]:

@@ -25,6 +25,9 @@ HIDDEN = 0.55
 PATCH = 2
 """Of the cells, this share is hidden for restoring, in patches of so many a side (8 pixels)."""
 
+ENDING = 0.3
+"""Share of the examples that are smaller than the crop."""
+
 NOISE = 0.6
 """Largest noise added, in standard deviations of the image."""
 
@@ -84,7 +87,20 @@ def augmented(example: Example, rng: np.random.Generator) -> Example:
     if rng.random() < 0.5:
         white = noisier(white, rng.uniform(0, NOISE), rng)
     gain, shift = rng.uniform(0.85, 1.15), rng.normal(0, 0.05)
-    return Example(np.float32(gain) * white + np.float32(shift), yx, size, junk)
+    white = np.float32(gain) * white + np.float32(shift)
+    example = Example(white, yx, size, junk)
+    return ending(example, rng) if rng.random() < ENDING else example
+
+
+def ending(example: Example, rng: np.random.Generator) -> Example:
+    """Ends before the crop does, below, on the right or both: there the network adds zeros."""
+    ny, nx = example.white.shape
+    height, width = (n - int(rng.integers(n // 3)) * int(rng.integers(2)) for n in (ny, nx))
+    white, junk = example.white.copy(), example.junk.copy()
+    for image in (white, junk):
+        image[height:], image[:, width:] = 0, 0
+    inside = np.all(example.yx < np.array([height, width]) - 0.5, axis=1)
+    return Example(white, example.yx[inside], example.size[inside], junk)
 
 
 def noisier(

@@ -129,6 +129,32 @@ def best_threshold(probability: Floats, hit: NDArray[np.bool_], missed: int) -> 
     return float(ranked[np.argmax(np.where(last_of_its_score, f1, -1))])
 
 
+def keeping(probability: Floats, least: float) -> float:
+    """The threshold for a set of micrographs: where the F1 to be expected is highest.
+
+    Of `k` picks the sum of their probabilities is expected to be right. On micrographs where most
+    particles are certain, this drops doubtful ones that one would keep elsewhere.
+
+    Parameters
+    ----------
+    probability
+        `(n,)` of all peaks.
+    least
+        The threshold is never lower: some micrographs have no particles.
+    """
+    return max(least, expected_best_threshold(probability, probability))
+
+
+def expected_best_threshold(probability: Floats, label: Floats) -> float:
+    """Where the F1 to be expected is highest, if `label` are the probabilities to be right."""
+    if not len(probability):
+        return 0.0
+    order = np.argsort(-probability, kind="stable")
+    right = label[order].astype(np.float64)
+    f1 = 2 * np.cumsum(right) / (np.arange(1, len(right) + 1) + right.sum())
+    return float(probability[order][np.argmax(f1)])
+
+
 def calibration_error(probability: Floats, hit: NDArray[np.bool_], bins: int = 10) -> float:
     """Mean distance of the share of hits from the probability, over bins of it.
 

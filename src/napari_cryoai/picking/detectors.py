@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.picking import blob, template
 from napari_cryoai.picking.junk import find_junk
 from napari_cryoai.picking.preprocess import Prepared
 from napari_cryoai.picking.threshold import choose_threshold, noise_level
 
 if TYPE_CHECKING:
-    from napari_cryoai.picking.learned import Picker
+    from napari_cryoai.picking.learned import Detections, Picker
 
 
 class Found(NamedTuple):
@@ -51,6 +54,8 @@ class Found(NamedTuple):
     strangeness: float = 0.0
 
 
+_LOADING = Lock()
+
 Detect = Callable[[Prepared], Found]
 
 
@@ -77,10 +82,14 @@ def by_network(prepared: Prepared, weights: Path, device: str = "auto") -> Found
     CryoAIError
         If the file holds no weights of a picker, or there is no such device.
     """
-    from napari_cryoai.picking.learned import detect_learned  # torch takes a second to load
+    from napari_cryoai.picking.learned import detect_learned
 
-    picker = _picker(weights, weights.stat().st_mtime_ns if weights.exists() else 0, device)
-    found = detect_learned(prepared, picker)
+    picker = _picker(weights, device)
+    return of_network(detect_learned(prepared, picker), picker)
+
+
+def of_network(found: Detections, picker: Picker) -> Found:
+    """What a network found, as all detectors say it."""
     return Found(
         found.yx,
         found.score,
@@ -97,8 +106,26 @@ def shipped_weights() -> Path:
     return Path(str(files("napari_cryoai.picking") / "weights" / "picker.safetensors"))
 
 
+def load_ahead(weights: Path, device: str = "auto") -> None:
+    """Begin to load a network while other work goes on; torch alone takes a second.
+
+    If it cannot be loaded, `by_network` will say so.
+    """
+
+    def load() -> None:
+        with suppress(CryoAIError):
+            _picker(weights, device)
+
+    Thread(target=load, daemon=True).start()
+
+
+def _picker(weights: Path, device: str) -> Picker:
+    with _LOADING:
+        return _loaded(weights, weights.stat().st_mtime_ns if weights.exists() else 0, device)
+
+
 @lru_cache(maxsize=4)
-def _picker(weights: Path, time_ns: int, device: str) -> Picker:
+def _loaded(weights: Path, time_ns: int, device: str) -> Picker:
     from napari_cryoai.jobs.devices import choose_device
     from napari_cryoai.picking.learned import load_picker
 

@@ -95,10 +95,3 @@ def calibrated(
     return before._replace(
         slope=float(before.slope * np.exp(slope)), intercept=float(before.intercept + intercept)
     )
-
-
-def expected_best_threshold(probability: Floats, label: Floats) -> float:
-    """Where the F1 to be expected is highest."""
-    order = np.argsort(-probability, kind="stable")
-    f1 = 2 * np.cumsum(label[order]) / (np.arange(1, len(label) + 1) + label.sum())
-    return float(probability[order][np.argmax(f1)])

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from napari_cryoai.picking.calibration import Calibration
+from napari_cryoai.picking.calibration import Calibration, expected_best_threshold
 from napari_cryoai.picking.corrections import (
     WEIGHT,
     Corrections,
@@ -26,7 +26,6 @@ from napari_cryoai.picking.learn_fit import (
     Floats,
     Prior,
     calibrated,
-    expected_best_threshold,
     fit_map,
     prior_of,
 )

@@ -33,8 +33,8 @@ def as_corrections(view: View, listed: PickTable, picker: Picker, *, complete: b
     complete
         Whether the list names all particles, so that what else the picker found is false.
     """
-    found = picks_of(view, picker).picks
-    own = found.select((found.score >= picker.calibration.threshold) & ~found.in_junk)
+    found = picks_of(view, picker)
+    own = found.picks.select((found.picks.score >= found.threshold) & ~found.picks.in_junk)
     mine, theirs = match(own.yx_px, listed.yx_px, NEAR * view.diameter_px)
     source = np.full(len(listed), Source.MANUAL, np.uint8)
     source[theirs] = Source.AUTO

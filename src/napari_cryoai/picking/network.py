@@ -80,7 +80,7 @@ class Heads(NamedTuple):
 
 
 class PickerNetwork(nn.Module):
-    """See the module. Any height and width: borders are mirrored to what the windows need."""
+    """See the module. Any height and width: zeros are added up to what the windows need."""
 
     def __init__(self, config: PickerConfig | None = None):
         super().__init__()
@@ -188,9 +188,6 @@ def _head(dim: int, outputs: int) -> nn.Sequential:
 
 
 def _pad(image: Tensor, multiple: int) -> Tensor:
-    """Mirror the lower and right borders up to a multiple; what is too small is held constant."""
+    """Add zeros, the mean, below and to the right, up to a multiple."""
     down, right = (-n % multiple for n in image.shape[-2:])
-    if not down and not right:
-        return image
-    mirrored = down < image.shape[-2] and right < image.shape[-1]
-    return functional.pad(image, (0, right, 0, down), "reflect" if mirrored else "replicate")
+    return functional.pad(image, (0, right, 0, down))

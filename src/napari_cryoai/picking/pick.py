@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,14 @@ from napari_cryoai.jobs.batch import Batch, Store, over_items
 from napari_cryoai.jobs.executor import Workers
 from napari_cryoai.jobs.params import Params
 from napari_cryoai.jobs.progress import Job, Progress
+from napari_cryoai.picking.calibration import keeping
 from napari_cryoai.picking.detectors import (
     Detect,
     Found,
     by_blobs,
     by_network,
     by_templates,
+    load_ahead,
     shipped_weights,
 )
 from napari_cryoai.picking.diameter import estimate_diameter
@@ -50,7 +52,7 @@ class PickParams(Params):
         json_schema_extra={"unit": "A"},
     )
     detector: DetectorName = Field(
-        "blob",
+        "transformer",
         title="Detector",
         description="transformer is a trained network, its scores are probabilities; blob looks "
         "for discs of the diameter; template for references.",
@@ -100,6 +102,8 @@ class MicrographPicks:
         As given or estimated.
     strangeness
         Above 1 the micrograph is unlike all that the detector has learned from.
+    size
+        How large the particles look, over the diameter; 1 if the detector cannot say.
     """
 
     name: str
@@ -109,6 +113,7 @@ class MicrographPicks:
     noise_level: float
     diameter_A: float
     strangeness: float = 0.0
+    size: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +132,8 @@ class PickResult:
         Why micrographs are missing.
     unfamiliar
         Names of the micrographs that are unlike all that the detector has learned from.
+    size
+        How large the particles look, over the diameter; 1 if the detector cannot say.
     """
 
     picks: PickTable
@@ -134,6 +141,27 @@ class PickResult:
     diameter_A: float
     problems: list[CryoAIError]
     unfamiliar: tuple[str, ...] = ()
+    size: float = 1.0
+
+
+class Frame(NamedTuple):
+    """How what is found on the prepared grid lies on the micrograph.
+
+    Attributes
+    ----------
+    name, shape
+        Of the micrograph.
+    zoom
+        `(2,)` its pixels per pixel of the prepared grid, y and x.
+    diameter_px, diameter_A
+        Of the particle, on the micrograph.
+    """
+
+    name: str
+    shape: tuple[int, int]
+    zoom: NDArray[np.float64]
+    diameter_px: float
+    diameter_A: float
 
 
 def pick(
@@ -189,7 +217,8 @@ def pick(
     picks = concatenate(f.picks for f in found)
     unfamiliar = tuple(f.name for f in found if f.strangeness > 1)
     threshold = common_threshold(params, found)
-    return PickResult(picks, threshold, diameter_A, batch.problems, unfamiliar)
+    size = float(np.median([f.size for f in found]))
+    return PickResult(picks, threshold, diameter_A, batch.problems, unfamiliar, size)
 
 
 def pick_micrograph(
@@ -203,7 +232,9 @@ def pick_micrograph(
         One of `detectors`, with what it needs.
     """
     prepared = prepare_micrograph(micrograph, diameter_A)
-    return described(micrograph, prepared, detect(prepared), diameter_A)
+    diameter_px = diameter_A / micrograph.require_pixel_size()
+    frame = Frame(micrograph.name, micrograph.shape, prepared.zoom, diameter_px, diameter_A)
+    return described(detect(prepared), frame)
 
 
 def prepare_micrograph(micrograph: Micrograph, diameter_A: float) -> Prepared:
@@ -222,24 +253,28 @@ def prepare_micrograph(micrograph: Micrograph, diameter_A: float) -> Prepared:
     return prepared
 
 
-def described(
-    micrograph: Micrograph, prepared: Prepared, found: Found, diameter_A: float
-) -> MicrographPicks:
+def described(found: Found, frame: Frame) -> MicrographPicks:
     """What a detector found, as picks on the micrograph."""
-    yx_px = prepared.to_micrograph(found.yx)
+    yx_px = (found.yx + 0.5) * frame.zoom - 0.5
     picks = PickTable.of_points(
-        micrograph.name,
+        frame.name,
         yx_px,
         score=found.score,
-        diameter_px=diameter_A / micrograph.require_pixel_size() * found.size,
+        diameter_px=frame.diameter_px,
         source=Source.AUTO,
-        in_junk=lies_in(found.junk, yx_px, micrograph.shape),
+        in_junk=lies_in(found.junk, yx_px, frame.shape),
     )
-    threshold = found.level
-    if not found.calibrated:
-        threshold = choose_threshold(picks.score[~picks.in_junk], found.level)
+    threshold = _threshold(picks.score[~picks.in_junk], found.level, calibrated=found.calibrated)
+    likely = found.size[found.score >= threshold]
     return MicrographPicks(
-        micrograph.name, picks, found.junk, threshold, found.level, diameter_A, found.strangeness
+        frame.name,
+        picks,
+        found.junk,
+        threshold,
+        found.level,
+        frame.diameter_A,
+        found.strangeness,
+        float(np.median(likely)) if len(likely) else 1.0,
     )
 
 
@@ -250,10 +285,13 @@ def common_threshold(params: PickParams, found: Sequence[MicrographPicks]) -> fl
     """
     if params.threshold is not None:
         return params.threshold
+    scores = np.concatenate([f.picks.score[~f.picks.in_junk] for f in found])
     level = float(np.median([f.noise_level for f in found]))
-    if params.detector == "transformer":
-        return level
-    return choose_threshold(np.concatenate([f.picks.score[~f.picks.in_junk] for f in found]), level)
+    return _threshold(scores, level, calibrated=params.detector == "transformer")
+
+
+def _threshold(scores: NDArray[np.float32], level: float, *, calibrated: bool) -> float:
+    return keeping(scores, level) if calibrated else choose_threshold(scores, level)
 
 
 def _suggest(
@@ -286,6 +324,7 @@ def _detector(
 ) -> Detect:
     if params.detector == "transformer":
         weights = params.weights or shipped_weights()
+        load_ahead(weights, params.device)
         return partial(by_network, weights=weights, device=params.device)
     if params.detector == "template":
         references = _references(params.references, examples, micrographs, diameter_A)

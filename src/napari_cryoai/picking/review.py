@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_cryoai.core.picks import PickTable, Source, State
 from napari_cryoai.picking.learned import Picker
-from napari_cryoai.picking.sight import View, at_peak, field_of
+from napari_cryoai.picking.sight import View, at_peak, field_of, picks_of
 
 APART = 3.0
 """Diameters between one pick of the review and the next, if there is a choice."""
@@ -38,8 +38,8 @@ def review_order(view: View, picks: PickTable, picker: Picker) -> NDArray[np.int
     limit = np.array(heat.shape) - 1
     y, x = np.clip(np.rint(view.cells(yx_px)).astype(int), 0, limit).T
     logit = at_peak(heat, np.column_stack([y, x]))
-    calibration = picker.calibration
-    certain = np.abs(calibration.probability(logit) - calibration.threshold)
+    threshold = picks_of(view, picker).threshold
+    certain = np.abs(picker.calibration.probability(logit) - threshold)
     order = np.argsort(certain, kind="stable")
     return open_rows[order[_spread(yx_px[order], APART * view.diameter_px)]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,17 +10,10 @@ from numpy.typing import NDArray
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.micrograph import Micrograph
-from napari_cryoai.core.picks import PickTable, Source
-from napari_cryoai.picking.junk import lies_in
-from napari_cryoai.picking.learned import (
-    Detections,
-    Field,
-    Picker,
-    detections,
-    look_closely,
-)
+from napari_cryoai.picking.detectors import of_network
+from napari_cryoai.picking.learned import Field, Picker, detections, look_closely
 from napari_cryoai.picking.network import STRIDE, PickerNetwork
-from napari_cryoai.picking.pick import MicrographPicks, prepare_micrograph
+from napari_cryoai.picking.pick import Frame, MicrographPicks, described, prepare_micrograph
 from napari_cryoai.picking.preprocess import Prepared
 
 Image = NDArray[np.float32]
@@ -149,9 +142,10 @@ def heat_map(view: View, picker: Picker) -> Image:
 def picks_of(view: View, picker: Picker) -> MicrographPicks:
     """What the picker finds, without running its network again."""
     found = detections(field_of(view, picker), picker.calibration)
-    return as_picks(
-        found, picker, view.name, view.shape, view.zoom, view.diameter_px, view.diameter_A
-    )
+    if picker.familiar is not None:
+        found = replace(found, strangeness=picker.familiar.strangeness(view.features))
+    frame = Frame(view.name, view.shape, view.zoom, view.diameter_px, view.diameter_A)
+    return described(of_network(found, picker), frame)
 
 
 @torch.inference_mode()
@@ -160,29 +154,6 @@ def _heads(view: View, network: PickerNetwork) -> Image:
     device = next(network.parameters()).device
     features = torch.from_numpy(view.features).to(device).float()
     return np.asarray(network.heads(features[None])[0].float().cpu().numpy())
-
-
-def as_picks(
-    found: Detections,
-    picker: Picker,
-    name: str,
-    shape: tuple[int, int],
-    zoom: NDArray[np.float64],
-    diameter_px: float,
-    diameter_A: float,
-) -> MicrographPicks:
-    """Detections on the prepared grid as picks of the micrograph."""
-    yx_px = (found.yx + 0.5) * zoom - 0.5
-    picks = PickTable.of_points(
-        name,
-        yx_px,
-        score=found.score,
-        diameter_px=diameter_px * found.size,
-        source=Source.AUTO,
-        in_junk=lies_in(found.junk, yx_px, shape),
-    )
-    threshold = picker.calibration.threshold
-    return MicrographPicks(name, picks, found.junk, threshold, threshold, diameter_A)
 
 
 def at_peak(image: Image, cells: NDArray[np.intp]) -> Image:

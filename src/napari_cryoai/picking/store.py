@@ -15,6 +15,8 @@ from napari_cryoai.jobs.batch import Store
 from napari_cryoai.jobs.resume import ItemStore, fingerprint
 from napari_cryoai.picking.pick import MicrographPicks, PickParams
 
+NUMBERS = ("threshold", "noise_level", "diameter_A", "strangeness", "size")
+
 
 class FileStore(Store[MicrographPicks]):
     """Keeps what is found in `output_dir/.partial` until `remove` is called.
@@ -62,9 +64,7 @@ def _write(path: Path, found: MicrographPicks) -> None:
             diameter_px=picks.diameter_px,
             in_junk=picks.in_junk,
             junk_mask=found.junk_mask,
-            numbers=np.array(
-                [found.threshold, found.noise_level, found.diameter_A, found.strangeness]
-            ),
+            numbers=np.array([getattr(found, name) for name in NUMBERS]),
         )
 
 
@@ -88,4 +88,6 @@ def _read(path: Path, name: str) -> MicrographPicks:
         )
         numbers = data["numbers"].tolist()
         mask = data["junk_mask"].astype(np.bool_)
-    return MicrographPicks(name, picks, mask, *numbers)
+    if len(numbers) != len(NUMBERS):
+        raise ValueError("of another version")
+    return MicrographPicks(name, picks, mask, **dict(zip(NUMBERS, numbers, strict=True)))

@@ -27,8 +27,9 @@ SNR = (0.015, 0.15)
 LEAST_TOTAL_SNR = 80.0
 """Signal-to-noise ratio times the particle's area in pixels: what a matched filter would see."""
 
-EMPTY, DIRTY, FILTERED = 1 / 8, 0.4, 0.3
-"""Share of fields without particles, with dirt, and that someone has filtered already."""
+EMPTY, DIRTY, FILTERED, BROKEN = 1 / 8, 0.4, 0.3, 0.4
+"""Share of fields without particles, with dirt, that someone has filtered already, and where some
+particles have come apart."""
 
 
 def draw_model(
@@ -43,7 +44,6 @@ def draw_model(
     frame_px
         `(ny, nx)` of the coarse grid.
     """
-    pixel_size_A = diameter_A / COARSE_PX
     pixel_size_A = diameter_A / COARSE_PX
     model = MicrographModel(
         shape=frame_px,
@@ -85,7 +85,8 @@ def _filled(model: MicrographModel, rng: np.random.Generator) -> MicrographModel
     distance_A = model.diameter_A * rng.uniform(0.55, 1.1)
     fits = 0.55 * np.prod(model.shape) * (model.pixel_size_A / distance_A) ** 2
     count = 0 if rng.random() < EMPTY else int(np.ceil(fits * np.exp(-2.5 * rng.random() ** 2)))
-    return replace(model, count=count, min_distance_A=distance_A)
+    pieces = fits * rng.uniform(0.05, 0.8) if rng.random() < BROKEN else 0
+    return replace(model, count=count, min_distance_A=distance_A, n_fragments=round(pieces))
 
 
 def _soiled(model: MicrographModel, rng: np.random.Generator) -> MicrographModel:

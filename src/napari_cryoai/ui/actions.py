@@ -29,7 +29,8 @@ class Actions:
         tools = {tool.value: self._taker(tool) for tool in Tool}
         names = (
             "next", "previous", "done", "reviewed", "junk", "uncertain", "keep", "reject",
-            "undo", "redo", "filter", "hide", "grey", "hold_pan",
+            "undo", "redo", "learn", "review", "heat", "before",
+            "filter", "hide", "grey", "hold_pan",
         )  # fmt: skip
         return tools | {name: getattr(self, name) for name in names}
 
@@ -108,9 +109,35 @@ class Actions:
             self.panel.status("Select picks first (S), or use the eraser (E) or the lasso (L)")
             return
         reviewing = bool(self._queue) and len(ids) == 1 and ids[0] == self._queue[-1]
-        self.session.set_state(ids, state)
+        if reviewing and state == State.KEPT:
+            self.session.confirm(ids)
+        else:
+            self.session.set_state(ids, state)
         if reviewing:
             self.uncertain()
+
+    # Learning -----------------------------------------------------------------------------------
+
+    def learn(self) -> None:
+        self.panel.learn.start()
+
+    def review(self) -> None:
+        """Open the strip of doubtful picks."""
+        if not self.panel.learn_run.ready:
+            self.panel.status("Pick with the transformer first, then review")
+            return
+        self.panel.open_review()
+
+    def heat(self) -> None:
+        box = self.panel.learn.heat
+        box.setChecked(not box.isChecked())
+
+    def before(self) -> None:
+        switch = self.panel.learn
+        if not switch.before.isEnabled():
+            self.panel.status("There is no before: the picker has not learned anything yet")
+            return
+        (switch.after if switch.before.isChecked() else switch.before).setChecked(True)
 
     # View ---------------------------------------------------------------------------------------
 

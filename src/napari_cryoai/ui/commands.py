@@ -58,6 +58,17 @@ def pick_here() -> None:
 def cancel() -> None:
     """Cancel the running job."""
     panel().pick.run.cancel()
+    panel().learn_run.cancel()
+
+
+def improve() -> None:
+    """Train the whole picker on the corrected micrographs."""
+    panel().learn.start(improve=True)
+
+
+def save_picker() -> None:
+    """Save the picker that has learned."""
+    panel().learn.save_if_any()
 
 
 def import_picks() -> None:
@@ -140,6 +151,10 @@ previous_micrograph = _action("previous")
 done = _action("done")
 junk = _action("junk")
 uncertain = _action("uncertain")
+learn = _action("learn")
+review = _action("review")
+toggle_heat = _action("heat")
+before_and_after = _action("before")
 lasso = _action("lasso")
 brush = _action("brush")
 eraser = _action("erase")

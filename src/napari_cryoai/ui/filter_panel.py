@@ -40,6 +40,7 @@ class FilterPanel(QWidget):
         self.threshold.setFixedWidth(104)
         self.threshold.setAccessibleName("Threshold")
         self.counts = QLabel(self)
+        self.unit = QLabel("Score ≥", self)
         self.min_distance = _slider(200)
         self.edge_margin = _slider(200)
         self.hide_junk = QCheckBox("Leave out picks on junk", self)
@@ -55,7 +56,7 @@ class FilterPanel(QWidget):
     def _build(self) -> None:
         row = QHBoxLayout()
         row.addWidget(self.counts, 1)
-        row.addWidget(QLabel("Score ≥", self))
+        row.addWidget(self.unit)
         row.addWidget(self.threshold)
         form = QFormLayout()
         form.setSpacing(4)
@@ -117,7 +118,10 @@ class FilterPanel(QWidget):
         scores = picks.score[among]
         rows = picks.rows_of(self.session.current or "")
         here = picks.score[rows][among[rows]]
-        self.histogram.set_scores(scores, here, theme.score_span(picks.score))
+        calibrated = self.session.calibrated
+        span = theme.score_span(picks.score, calibrated=calibrated)
+        self.histogram.set_scores(scores, here, span)
+        self.unit.setText("Probability ≥" if calibrated else "Score ≥")
         self.refresh_values()
 
     def refresh_values(self) -> None:

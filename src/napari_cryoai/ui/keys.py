@@ -33,6 +33,10 @@ KEYS = (
     Key(("X", "Delete", "Backspace"), "Reject the selected picks", "reject", "Picks"),
     Key(("Control+Z",), "Undo", "undo", "Picks"),
     Key(("Control+Shift+Z",), "Redo", "redo", "Picks"),
+    Key(("Shift+L",), "Learn from my corrections", "learn", "Learning"),
+    Key(("V",), "Review doubtful picks, one key each", "review", "Learning"),
+    Key(("T",), "Show where the picker expects particles, or not", "heat", "Learning"),
+    Key(("C",), "Before learning, or after", "before", "Learning"),
     Key(("M",), "Move the image", "pan", "Tools"),
     Key(("A",), "Add picks with a click", "add", "Tools"),
     Key(("S",), "Select and move picks", "select", "Tools"),
@@ -105,7 +109,7 @@ class CheatSheet(QDialog):
         grid = QGridLayout()
         grid.setHorizontalSpacing(14)
         grid.setVerticalSpacing(5)
-        halves = (("Micrographs", "Picks"), ("Tools", "View"))
+        halves = (("Micrographs", "Picks", "Learning"), ("Tools", "View"))
         for column, groups in enumerate(halves):
             row = 0
             for group in groups:

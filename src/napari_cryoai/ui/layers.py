@@ -153,7 +153,9 @@ class PickLayers:
             return
         picks = self.session.document.picks
         self._rows = picks.rows_of(self.session.current)
-        self._rgba = theme.score_rgba(picks.score[self._rows], theme.score_span(picks.score))
+        span = theme.score_span(picks.score, calibrated=self.session.calibrated)
+        own = picks.source[self._rows] == Source.MANUAL
+        self._rgba = theme.score_rgba(np.where(own, np.nan, picks.score[self._rows]), span)
         self._rgba[~self.session.candidates[self._rows]] = theme.FADED
         self._size = picks.diameter_px[self._rows].astype(float)
         self._size[np.isnan(self._size)] = self.circle_px()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -43,6 +44,7 @@ class PickPanel(QWidget):
         self.session = session
         self.report = report
         self.run = PickRun(session)
+        self._held = False
         self.form = ParamsForm(PickParams, FIRST, self)
         self.more = ParamsForm(
             PickParams, tuple(n for n in PickParams.model_fields if n not in FIRST), self
@@ -101,12 +103,30 @@ class PickPanel(QWidget):
     def refresh(self, *_: object) -> None:
         """Whether it can start, and if not, why not."""
         why = self.reason_against()
-        busy = self.run.runner.running
+        busy = self.run.runner.running or self._held
         self.start.setEnabled(why is None and not busy)
         self.start_here.setEnabled(why is None and not busy)
         self.copy.setEnabled(bool(self.session.micrographs))
         self.why_not.setText(why or "")
         self.why_not.setVisible(why is not None)
+
+    def hold(self, on: bool) -> None:
+        """Let the picker wait while something else changes the picks."""
+        self._held = on
+        self.refresh()
+
+    def use_weights(self, path: Path | None, learned: Path | None, base: Path | None) -> None:
+        """Pick with a learned picker from now on; without one, no longer with `learned`."""
+        field = self.more.widgets["weights"]
+        if path is not None or field.value == learned:
+            field.value = path or base
+
+    def restore_detector(self) -> None:
+        """Go on with the detector that the set was picked with."""
+        by = self.session.picked_by
+        if by is not None:
+            self.form.set("detector", by.detector)
+            self.more.widgets["weights"].value = Path(by.weights) if by.weights else None
 
     def reason_against(self) -> str | None:
         """What is missing before the picker can run."""

@@ -15,7 +15,7 @@ from napari_cryoai.picking.pick import MicrographPicks, PickParams, PickResult, 
 from napari_cryoai.ui.arrivals import respecting, users_own
 from napari_cryoai.ui.jobs import JobRunner
 from napari_cryoai.ui.parts import counted
-from napari_cryoai.ui.session import Session
+from napari_cryoai.ui.session import PickedBy, Session
 
 
 class PickRun:
@@ -28,6 +28,7 @@ class PickRun:
         self._label = ""
         self._removed: PickTable | None = None
         self._threshold: float | None = None
+        self._by = PickedBy("blob")
         self._waiting: set[str] = set()
         self.runner.progressed.connect(self._on_progress)
         self.runner.done.connect(self._on_done)
@@ -44,6 +45,8 @@ class PickRun:
         session = self.session
         self._waiting = set(names)
         self._threshold = session.filters.threshold
+        weights = None if params.weights is None else str(params.weights)
+        self._by = PickedBy(params.detector, weights, params.device)
         self._label = f"Pick {counted(len(names), 'micrograph')} ({time.strftime('%H:%M:%S')})"
         examples = session.export_table()  # the template detector can learn from what is shown
         picks = session.document.picks
@@ -66,6 +69,7 @@ class PickRun:
         if found.name not in session.micrographs:
             return
         session.set_diameter(found.diameter_A)
+        session.set_picked_by(self._by)
         own = session.document.picks.of(found.name)
         radius = (session.diameter_px(found.name) or 0) / 3
         rows = respecting(own.select(users_own(own)), found.picks, radius)

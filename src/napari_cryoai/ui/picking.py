@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
@@ -24,7 +25,7 @@ from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.picks import PickTable
 from napari_cryoai.io.micrographs import is_micrograph
 from napari_cryoai.picking.pick import PickResult
-from napari_cryoai.ui import keys
+from napari_cryoai.ui import keys, theme
 from napari_cryoai.ui.actions import Actions
 from napari_cryoai.ui.compare import ComparePanel
 from napari_cryoai.ui.dock import DockPanel
@@ -34,18 +35,22 @@ from napari_cryoai.ui.filter_panel import FilterPanel
 from napari_cryoai.ui.images import View
 from napari_cryoai.ui.importing import Importer
 from napari_cryoai.ui.layers import PickLayers
+from napari_cryoai.ui.learn_panel import LearnPanel
+from napari_cryoai.ui.learn_run import LearnRun
+from napari_cryoai.ui.learn_view import LearnView
 from napari_cryoai.ui.micrograph_list import ROW, MicrographList
 from napari_cryoai.ui.navigator import Navigator
 from napari_cryoai.ui.opening import OpenBar, Opener, PixelSizeBar
 from napari_cryoai.ui.parts import Banners, Section, button
 from napari_cryoai.ui.pick_panel import PickPanel
 from napari_cryoai.ui.pick_run import words_for
+from napari_cryoai.ui.review_dock import ReviewDock
 from napari_cryoai.ui.sample_data import sample_folder
 from napari_cryoai.ui.session import Session, leave, session_of, set_panel
 from napari_cryoai.ui.settings import setting
 from napari_cryoai.ui.sight import Sight
 from napari_cryoai.ui.tool_bar import ToolBar
-from napari_cryoai.ui.tools import Tools
+from napari_cryoai.ui.tools import Tool, Tools
 
 WHAT_NEXT = (
     "Drop a folder of micrographs here, or open one.\n\n"
@@ -67,6 +72,8 @@ class PickParticles(DockPanel):
         self.navigator = Navigator(self.session, self.layers, self.background)
         self.sight = Sight(self.session, self.layers, self.navigator)
         self.tools = Tools(self.layers)
+        self.learn_run = LearnRun(self.session, self.background)
+        self.learn_view = LearnView(self.learn_run, self.layers)
         self.banners = Banners(self)
         self.opener = Opener(self.session, self.background, self.banners)
         self.importer = Importer(self.session, self.background, self.banners)
@@ -129,6 +136,10 @@ class PickParticles(DockPanel):
         self.sections["Compare with reference"].set_open(True)
         self.compare.set_reference(reference)
 
+    def open_review(self) -> None:
+        """Show the doubtful picks of the micrograph on screen below it, one after the other."""
+        self.review.open()
+
     def show_keys(self) -> None:
         """Show the cheat sheet."""
         keys.CheatSheet(self).exec()
@@ -162,6 +173,10 @@ class PickParticles(DockPanel):
         self.navigator.filtered = self.filtered.isChecked()
         self.tool_bar = ToolBar(self.tools, self.actions_.undo, self.actions_.redo, self)
         self.pick = PickPanel(self.session, self.report, self)
+        self.learn = LearnPanel(
+            self.learn_run, self.learn_view, self.pick.run, self.report, self.say, self
+        )
+        self.review = ReviewDock(self.viewer, self.learn_run, self.navigator)
         self.filters = FilterPanel(self.session, self)
         self.compare = ComparePanel(
             self.session, self.layers, self.background, self.ask_reference, self
@@ -210,6 +225,7 @@ class PickParticles(DockPanel):
         self.sections = {}
         for title, panel, open_ in (
             ("Pick", self.pick, True),
+            ("Learn", self.learn, True),
             ("Filter", self.filters, True),
             ("Compare with reference", self.compare, False),
             ("Export", self.export, True),
@@ -249,6 +265,7 @@ class PickParticles(DockPanel):
         self.filtered.toggled.connect(self.navigator.set_filtered)
         self.filters.show_hidden.toggled.connect(self._on_show_hidden)
         self.list.flag_requested.connect(lambda f, name, on: session.set_flag(f, on, name))
+        self._connect_learning()
         run.runner.progressed.connect(lambda _p: self._refresh_rows())
         run.runner.done.connect(self._on_done)
         self.bindings.bind(self.viewer)
@@ -261,6 +278,45 @@ class PickParticles(DockPanel):
         self._draw_timer.timeout.connect(self.layers.sync_shown)
         self._row_timer = QTimer(self, interval=60, singleShot=True)
         self._row_timer.timeout.connect(self.list.rows.refresh)
+
+    def _connect_learning(self) -> None:
+        run = self.learn_run
+        run.reference = lambda: self.compare.reference
+        run.runner.progressed.connect(lambda _p: self._refresh_rows())
+        self.opener.leaving.connect(run.cancel)
+        self.navigator.shown.connect(lambda _view: self.learn_view.refresh())
+        self.learn.weights_changed.connect(self._on_weights)
+        self.learn.review_wanted.connect(self.actions_.review)
+        self.learn_view.turned.connect(self._on_before)
+        for runner in (run.runner, self.pick.run.runner):
+            for signal in (runner.started, runner.done, runner.failed, runner.cancelled):
+                signal.connect(self._on_busy)
+        self.review.panel.located.connect(self._on_located)
+        self.tools.changed.connect(self._on_tool)
+
+    def _on_busy(self, *_: object) -> None:
+        self.pick.hold(self.learn_run.runner.running)
+        self._refresh_rows()
+
+    def _on_weights(self, path: Path | None) -> None:
+        """What has been learned is what the form picks with."""
+        self.pick.use_weights(path, self.learn_run.file, self.learn_run.pickers.weights)
+
+    def _on_before(self, on: bool) -> None:
+        """The picks of before are there to be looked at; no edit is to meet hidden ones."""
+        self.tool_bar.setEnabled(not on)
+        if on:
+            self.layers.select(np.empty(0, np.int64))
+            self.tools.take(Tool.PAN)
+            self.status("The picks before learning; C goes back to yours")
+
+    def _on_tool(self, tool: Tool) -> None:
+        if tool is not Tool.PAN and self.learn_view.before:
+            self.learn.after.setChecked(True)
+
+    def _on_located(self, pick_id: int) -> None:
+        self.layers.select(np.array([pick_id]))
+        self.sight.look_at(pick_id)
 
     def _on_opened(self) -> None:
         self.list.rows.reset()
@@ -286,6 +342,8 @@ class PickParticles(DockPanel):
 
     def _on_restored(self, notes: dict[str, Any]) -> None:
         self.pick.restore_diameter(typed=bool(notes.get("diameter_typed")))
+        self.pick.restore_detector()
+        self.learn_run.restore(notes)
         self.sight.restore(notes.get("camera"))
 
     def _on_layers(self) -> None:
@@ -312,7 +370,7 @@ class PickParticles(DockPanel):
         self.say(words_for(result, self.session))
 
     def _refresh_rows(self) -> None:
-        self.list.rows.waiting = set(self.pick.run.waiting)
+        self.list.rows.waiting = set(self.pick.run.waiting | self.learn_run.waiting)
         self._row_timer.start()
 
     def _refresh_all(self) -> None:
@@ -323,16 +381,24 @@ class PickParticles(DockPanel):
         self._refresh_summary()
 
     def _refresh_summary(self) -> None:
+        self.sections["Learn"].setVisible(self.learn_run.ready)
         document, total = self.session.document, len(self.session.micrographs)
         done = sum(1 for name in document.reviewed if name in self.session.micrographs)
         self.summary.setText(f"{done} of {total} reviewed")
         history = self.session.history
         self.tool_bar.name_steps(history.undo_label, history.redo_label)
 
+    def _on_theme(self, event: Any = None) -> None:
+        super()._on_theme(event)
+        QTimer.singleShot(0, lambda: theme.dress_again(self.review.panel))
+
     def release(self) -> None:
         """Write the last note and give napari its keys back."""
         self.sight.note()
         self.pick.run.cancel()
+        self.learn_run.cancel()
+        self.learn_view.release()
+        self.review.release()
         self.bindings.clear()
         self.layers.let_go()
         _let_go(self.session)

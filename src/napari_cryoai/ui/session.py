@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +22,30 @@ from napari_cryoai.jobs.journal import Journal
 from napari_cryoai.ui.visibility import Names, Visibility, names_touched, only_threshold_differs
 
 ALL: Names | None = None
+
+
+@dataclass(frozen=True)
+class PickedBy:
+    """What found the picks of a set.
+
+    Attributes
+    ----------
+    detector
+        Its name in `PickParams`.
+    weights
+        The file, if it was not that which comes with the program.
+    device
+        Where it ran.
+    """
+
+    detector: str
+    weights: str | None = None
+    device: str = "auto"
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the scores are probabilities."""
+        return self.detector == "transformer"
 
 
 class Session:
@@ -60,6 +84,7 @@ class Session:
         self.micrographs: dict[str, Micrograph] = {}
         self.current: str | None = None
         self.diameter_A: float | None = None
+        self.picked_by: PickedBy | None = None
         self.picked: set[str] = set()
         self.junk_masks: dict[str, NDArray[np.bool_]] = {}
         self.ctf: dict[str, MicrographCtf] = {}
@@ -96,6 +121,18 @@ class Session:
             self.diameter_A = diameter_A
             self.note("diameter_A", diameter_A)
             self.picks_changed.emit(frozenset())
+
+    def set_picked_by(self, picked_by: PickedBy) -> None:
+        """What has found the picks; it is asked again when there is something to learn."""
+        if picked_by != self.picked_by:
+            self.picked_by = picked_by
+            self.note("picked_by", asdict(picked_by))
+            self.picks_changed.emit(frozenset())
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the scores are probabilities."""
+        return self.picked_by is not None and self.picked_by.calibrated
 
     def announce(self) -> None:
         """Tell a panel that came later what is open already."""
@@ -213,6 +250,15 @@ class Session:
             edit = edits.SetColumn.of(picks, rows, "state", state)
             self.do(edit, _count(verb, len(rows)))
         return len(rows)
+
+    def confirm(self, ids: NDArray[np.int64]) -> None:
+        """Say that picks are right: from now on they are the user's own, as if she had clicked."""
+        picks = self.document.picks
+        rows = np.flatnonzero(np.isin(picks.id, ids))
+        if len(rows):
+            kept = edits.SetColumn.of(picks, rows, "state", State.KEPT)
+            own = edits.SetColumn.of(picks, rows, "source", Source.MANUAL)
+            self.do(edits.Group((kept, own)), _count("Keep", len(rows)))
 
     def move(self, ids: NDArray[np.int64], yx_px: NDArray[np.float64]) -> None:
         """Drag picks elsewhere; `ids` ascending. A pick that was moved is the user's own."""

@@ -37,3 +37,8 @@ def journal_path(folders: Iterable[Path]) -> Path:
     key = hashlib.sha256("\n".join(absolute).encode()).hexdigest()[:16]
     stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in Path(absolute[0]).name)[:40]
     return autosave_folder() / f"{stem or 'micrographs'}-{key}.jsonl"
+
+
+def learned_path(journal: Path) -> Path:
+    """Where the picker that has learned from the corrections in a journal is kept."""
+    return journal.with_name(f"{journal.name.removesuffix('.jsonl')}.picker.safetensors")

@@ -14,8 +14,8 @@ from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.micrograph_ctf import MicrographCtf
 from napari_cryoai.io.micrographs import open_micrographs
 from napari_cryoai.jobs.journal import Journal
-from napari_cryoai.ui.session import Session
-from napari_cryoai.ui.settings import journal_path
+from napari_cryoai.ui.session import PickedBy, Session
+from napari_cryoai.ui.settings import journal_path, learned_path
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ def begin(session: Session, opened: Opened) -> None:
     """Let the session work on an opened set, where the user left it."""
     diameter = opened.notes.get("diameter_A")
     session.diameter_A = float(diameter) if diameter and _is_number(diameter) else None
+    session.picked_by = _picked_by(opened.notes.get("picked_by"))
     session.keep(None)
     session.open(opened.micrographs, opened.history)
     session.learn_ctf(ctf_from_notes(opened.notes.get("ctf")))
@@ -109,6 +110,9 @@ def put_aside(journal: Path) -> Path:
     target = journal.with_name(f"{journal.stem}.{time.strftime('%Y%m%d-%H%M%S')}.old")
     if journal.exists():
         journal.replace(target)
+    picker = learned_path(journal)
+    if picker.exists():
+        picker.replace(learned_path(target))
     return target
 
 
@@ -130,6 +134,14 @@ def _not_saved(error: CryoAIError) -> CryoAIError:
     return CryoAIError(
         f"Your changes will not be saved: {error.problem}", path=error.path, remedy=error.remedy
     )
+
+
+def _picked_by(notes: Any) -> PickedBy | None:
+    """What was noted, unless it is damaged."""
+    try:
+        return PickedBy(**notes)
+    except TypeError:
+        return None
 
 
 def _is_number(value: Any) -> bool:

@@ -64,8 +64,13 @@ def score_rgba(score: NDArray[np.floating], span: tuple[float, float]) -> NDArra
     return rgba
 
 
-def score_span(score: NDArray[np.floating]) -> tuple[float, float]:
-    """The scores between which colours and histograms run: all but stray extremes."""
+def score_span(score: NDArray[np.floating], *, calibrated: bool = False) -> tuple[float, float]:
+    """The scores between which colours and histograms run: all but stray extremes.
+
+    Those of a calibrated detector are probabilities, and run from 0 to 1.
+    """
+    if calibrated:
+        return 0.0, 1.0
     finite = score[np.isfinite(score)]
     if not finite.size:
         return 0.0, 1.0

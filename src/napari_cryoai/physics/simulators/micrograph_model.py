@@ -57,6 +57,8 @@ class MicrographModel:
         Heaps of particles.
     n_denatured
         Particles that have unfolded at the air-water interface.
+    n_fragments
+        Pieces of particles that have come apart; only of particles that are built of pseudo-atoms.
     ice_thickness_A
         Particles of atomic detail lie at random depths within it, each with its own defocus.
     interface_fraction
@@ -97,6 +99,7 @@ class MicrographModel:
     ice_size_A: float = 250.0
     n_aggregates: int = 0
     n_denatured: int = 0
+    n_fragments: int = 0
     ice_thickness_A: float = 0.0
     interface_fraction: float = 0.0
     preferred_fraction: float = 0.0

@@ -14,6 +14,7 @@ from napari_cryoai.physics.simulators import stamps
 from napari_cryoai.physics.simulators.conformers import Conformers
 from napari_cryoai.physics.simulators.denatured import add_denatured
 from napari_cryoai.physics.simulators.dirt import Canvas, Dirt, add_carbon, add_ice, mark_blobs
+from napari_cryoai.physics.simulators.fragments import add_fragments
 from napari_cryoai.physics.simulators.imaging import record, weight_for_snr
 from napari_cryoai.physics.simulators.micrograph_model import MicrographModel
 from napari_cryoai.physics.simulators.pick_columns import pose_columns
@@ -94,8 +95,8 @@ def simulate_micrograph(
     particle
         Those pseudo-atoms; without, they follow from `kind`, `diameter_A` and `structure_seed`.
     """
-    seeds = np.random.SeedSequence(seed).spawn(4)
-    place, dress, grain, depth = (np.random.default_rng(s) for s in seeds)
+    seeds = np.random.SeedSequence(seed).spawn(5)
+    place, dress, grain, depth, pieces = (np.random.default_rng(s) for s in seeds)
     if conformers is not None:
         model = replace(model, diameter_A=conformers.diameter_A)
     elif particle is not None:
@@ -112,7 +113,8 @@ def simulate_micrograph(
     rotations = _rotations(model, len(all_px), place, depth)
     defocus_A = model.defocus_A + _depths(model, len(all_px), depth)
     stamp = Stamp(all_px, rotations, weights, defocus_A, _kinds(conformers, len(all_px), depth))
-    image = _image(model, canvas, dirt, stamp, unfolded, conformers, cloud, grain, depth)
+    litter = None if conformers else _litter(model, canvas, cloud, pieces)
+    image = _image(model, canvas, dirt, stamp, unfolded, conformers, cloud, grain, depth, litter)
     on_frame = np.flatnonzero(_on_frame(yx_px, canvas))
     picks = PickTable.of_points(
         name,
@@ -142,6 +144,7 @@ def _image(
     particle: Particle,
     grain: np.random.Generator,
     depth: np.random.Generator,
+    litter: Floats | None,
 ) -> Floats:
     """The image of the whole canvas."""
     weight = weight_for_snr(model, particle)
@@ -169,6 +172,8 @@ def _image(
         pixel_size_A=model.pixel_size_A,
         sigma_A=particle.sigma_A,
     )
+    if litter is not None:
+        phase += litter * np.float32(weight)
     return record(model, canvas, particle, phase, dirt, grain, imaged)
 
 
@@ -183,6 +188,18 @@ def _unfold(
         mark_blobs(dirt, canvas, centres, 0.9 * model.diameter_A)
         dirt.centres_px.extend((y, x) for y, x in (centres - canvas.margin_px).tolist())
     return centres
+
+
+def _litter(
+    model: MicrographModel, canvas: Canvas, particle: Particle, rng: np.random.Generator
+) -> Floats:
+    """Projected pieces of particles of unit mass, all over the canvas."""
+    phase = np.zeros(canvas.shape, np.float32)
+    share = np.prod(canvas.shape) / np.prod(canvas.frame)
+    yx_px = rng.random((round(model.n_fragments * share), 2)) * canvas.shape
+    centres_A = yx_px * model.pixel_size_A
+    add_fragments(phase, particle, centres_A, rng, pixel_size_A=model.pixel_size_A)
+    return phase
 
 
 def _rotations(
