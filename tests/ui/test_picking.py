@@ -479,6 +479,7 @@ def test_the_real_picker_finds_the_particles(
 ) -> None:
     panel = make_panel(folder)
     panel.pick.form.set("diameter_A", sim.diameter_A)
+    panel.pick.form.set("detector", "blob")  # these are plain discs, not particles
     panel.pick.pick_here()
     wait(finished(panel))
     found = panel.session.export_table().of("mic0.mrc").yx_px

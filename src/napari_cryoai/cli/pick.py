@@ -29,7 +29,7 @@ from napari_cryoai.picking.output import kept_picks, write_result
 from napari_cryoai.picking.pick import PickParams, PickResult, pick
 from napari_cryoai.picking.store import FileStore
 
-SIZE_OFF = 0.15
+SIZE_OFF = 0.1
 
 
 @click.command("pick")

@@ -172,7 +172,7 @@ class PickPanel(QWidget):
         layout.addWidget(self.why_not)
         layout.addWidget(self.job)
         layout.addWidget(more)
-        self.form.set("detector", setting("detector", "blob"))
+        self.form.set("detector", setting("detector", "transformer"))
 
     def _connect(self) -> None:
         runner = self.run.runner

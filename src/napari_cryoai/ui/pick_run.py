@@ -28,7 +28,7 @@ class PickRun:
         self._label = ""
         self._removed: PickTable | None = None
         self._threshold: float | None = None
-        self._by = PickedBy("blob")
+        self._by = PickedBy("transformer")
         self._waiting: set[str] = set()
         self.runner.progressed.connect(self._on_progress)
         self.runner.done.connect(self._on_done)
