@@ -11,6 +11,7 @@ from napari_cryoai.picking.calibration import (
     best_threshold,
     calibration_error,
     fit,
+    keeping,
 )
 
 
@@ -138,3 +139,19 @@ def test_peaks_that_do_not_count_have_scores_all_the_same():
     together = np.concatenate([noise, on_carbon])
     counted = np.arange(len(together)) < len(noise)
     assert curve.scores(together, counted)[counted] == pytest.approx(curve.scores(noise))
+
+
+def test_the_threshold_of_a_set_gives_the_f1_that_is_to_be_expected():
+    rng = np.random.default_rng(5)
+    for certain in (0.3, 2.0, 6.0):
+        probability = expit(certain * rng.normal(-1, 2, 4_000))
+        threshold = keeping(probability, 0.0)
+        assert threshold <= 0.5
+
+        def expected(at, p=probability):
+            return 2 * p[p >= at].sum() / ((p >= at).sum() + p.sum())
+
+        best = max(map(expected, np.linspace(0, 0.99, 199)))
+        assert expected(threshold) == pytest.approx(best, abs=2e-3)
+    assert keeping(probability, 0.9) == 0.9
+    assert keeping(probability[:0], 0.4) == 0.4

@@ -105,7 +105,7 @@ def test_scores_are_probabilities_with_the_threshold_of_the_calibration(
     picked: Any, sim: Any
 ) -> None:
     assert picked.filters.histogram.span == (0.0, 1.0)
-    assert picked.session.filters.threshold == pytest.approx(0.5)
+    assert picked.session.filters.threshold == pytest.approx(0.5, abs=0.02)
     assert picked.session.counts() == dict.fromkeys(picked.session.micrographs, sim.count)
     assert picked.filters.unit.text() == "Probability ≥"
 
