@@ -11,7 +11,7 @@ import pytest
 from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.picks import PickTable, Source
 from napari_cryoai.io.picks import read_picks
-from napari_cryoai.picking.output import kept_picks, star_name, write_result
+from napari_cryoai.picking.output import kept_picks, remarks, star_name, write_result
 from napari_cryoai.picking.pick import PickResult
 
 
@@ -63,3 +63,16 @@ def test_names_are_paths_from_the_project_folder(tmp_path, monkeypatch):
     assert star_name(micrograph("../a.mrc")) == "a.mrc"
     stack = micrograph(tmp_path / "s" / "stack.mrcs", "000003@stack.mrcs")
     assert star_name(stack) == "000003@s/stack.mrcs"
+
+
+def test_what_a_user_should_look_at_is_said():
+    result = PickResult(PickTable.empty(), 0.5, 120.0, [])
+    assert remarks(result) == []
+    names = tuple(f"m{i}.mrc" for i in range(7))
+    (strange,) = remarks(replace(result, unfamiliar=names))
+    assert "7 micrographs" in strange
+    assert "m4.mrc, ..." in strange
+    assert "m5.mrc" not in strange
+    (larger,), (smaller,) = (remarks(replace(result, size=size)) for size in (1.2, 0.8))
+    assert "look larger than 120 A" in larger
+    assert "too large" in smaller

@@ -25,11 +25,9 @@ from napari_cryoai.io.guards import check_writable
 from napari_cryoai.jobs.executor import Workers
 from napari_cryoai.jobs.record import write_record
 from napari_cryoai.jobs.run import run_to_console
-from napari_cryoai.picking.output import kept_picks, write_result
+from napari_cryoai.picking.output import kept_picks, remarks, write_result
 from napari_cryoai.picking.pick import PickParams, PickResult, pick
 from napari_cryoai.picking.store import FileStore
-
-SIZE_OFF = 0.1
 
 
 @click.command("pick")
@@ -114,17 +112,5 @@ def _summarise(
         f"{len(kept)} particles on {where}, {result.diameter_A:.0f} A wide, "
         f"scores from {result.threshold:.3f}: {output / 'picks.star'}"
     )
-    if result.unfamiliar:
-        names = ", ".join(result.unfamiliar[:5]) + (", ..." if len(result.unfamiliar) > 5 else "")
-        click.echo(
-            f"Warning: {len(result.unfamiliar)} of {where} are unlike all that the picker has "
-            f"learned from ({names}). Look at their picks, or try --detector blob.",
-            err=True,
-        )
-    if abs(result.size - 1) > SIZE_OFF:
-        told_A, seen_A = result.diameter_A, result.diameter_A * result.size
-        click.echo(
-            f"Warning: the particles look {seen_A:.0f} A wide rather than {told_A:.0f} A. "
-            f"If the circles are off too, try --diameter-A {seen_A:.0f}.",
-            err=True,
-        )
+    for remark in remarks(result):
+        click.echo(f"Warning: {remark}", err=True)

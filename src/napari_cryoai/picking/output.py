@@ -17,6 +17,9 @@ from napari_cryoai.picking.pick import PickResult
 KEPT = "picks.star"
 ALL = "all_peaks.star"
 
+SIZE_OFF = 0.1
+"""How much larger or smaller particles may look before it is worth a word."""
+
 
 def kept_picks(result: PickResult, micrographs: Sequence[Micrograph]) -> PickTable:
     """The picks above the threshold and off the junk."""
@@ -42,3 +45,22 @@ def write_result(
         *write_picks(everything, output_dir / ALL, micrographs=renamed, full=True),
         *write_picks(kept, output_dir / KEPT, micrographs=renamed),
     ]
+
+
+def remarks(result: PickResult) -> list[str]:
+    """What a user should look at, in sentences."""
+    said = []
+    if result.unfamiliar:
+        count, names = len(result.unfamiliar), ", ".join(result.unfamiliar[:5])
+        what = "1 micrograph is" if count == 1 else f"{count} micrographs are"
+        said.append(
+            f"{what} unlike all that the picker has learned from ({names}"
+            f"{', ...' if count > 5 else ''}). Look at the picks there, or try the detector blob."
+        )
+    if abs(result.size - 1) > SIZE_OFF:
+        wider = "larger" if result.size > 1 else "smaller"
+        said.append(
+            f"The particles look {wider} than {result.diameter_A:.0f} A. If the circles are too "
+            f"{'small' if result.size > 1 else 'large'}, pick again with another diameter."
+        )
+    return said

@@ -11,6 +11,7 @@ import numpy as np
 from napari_cryoai.core import edits
 from napari_cryoai.core.picks import PickTable
 from napari_cryoai.jobs.progress import Progress
+from napari_cryoai.picking.output import remarks
 from napari_cryoai.picking.pick import MicrographPicks, PickParams, PickResult, pick
 from napari_cryoai.ui.arrivals import respecting, users_own
 from napari_cryoai.ui.jobs import JobRunner
@@ -106,4 +107,5 @@ def words_for(result: PickResult, session: Session) -> str:
     """What a run found, in a sentence."""
     n = int(session.shown().sum())
     diameter = f"{result.diameter_A:.0f} Å"
-    return f"{n:,} picks shown, diameter {diameter}. Drag the score marker for more or fewer."
+    found = f"{n:,} picks shown, diameter {diameter}. Drag the score marker for more or fewer."
+    return " ".join([found, *(remark.replace(" A.", " Å.") for remark in remarks(result))])
