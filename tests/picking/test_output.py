@@ -66,8 +66,10 @@ def test_names_are_paths_from_the_project_folder(tmp_path, monkeypatch):
 
 
 def test_what_a_user_should_look_at_is_said():
-    result = PickResult(PickTable.empty(), 0.5, 120.0, [])
+    result = PickResult(PickTable.of_points("m", [[1, 1]], score=0.7), 0.5, 120.0, [])
     assert remarks(result) == []
+    (nothing,) = remarks(replace(result, threshold=0.8))
+    assert "No particles" in nothing
     names = tuple(f"m{i}.mrc" for i in range(7))
     (strange,) = remarks(replace(result, unfamiliar=names))
     assert "7 micrographs" in strange

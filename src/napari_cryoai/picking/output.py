@@ -50,6 +50,11 @@ def write_result(
 def remarks(result: PickResult) -> list[str]:
     """What a user should look at, in sentences."""
     said = []
+    if not (result.picks.score >= result.threshold).any():
+        said.append(
+            "No particles were found. If there are some, the diameter may be far off: give none to "
+            "have it estimated, or try the detector blob."
+        )
     if result.unfamiliar:
         count, names = len(result.unfamiliar), ", ".join(result.unfamiliar[:5])
         what = "1 micrograph is" if count == 1 else f"{count} micrographs are"
