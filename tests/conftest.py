@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -28,3 +31,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if WINDOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def as_two() -> Callable[[str, str], None]:
+    """Run a script twice at the same time, as `torchrun` would; it is given one argument."""
+
+    def run(script: str, argument: str) -> None:
+        shared = os.environ | {
+            "WORLD_SIZE": "2",
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(_free_port()),
+            "OMP_NUM_THREADS": "1",
+            "CUDA_VISIBLE_DEVICES": "",
+        }
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", script, argument],
+                env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for rank in (0, 1)
+        ]
+        try:
+            for process in processes:
+                _, complaint = process.communicate(timeout=300)
+                assert process.returncode == 0, complaint
+        finally:
+            for process in processes:
+                process.kill()
+
+    return run
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

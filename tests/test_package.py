@@ -103,6 +103,8 @@ def test_a_parameter_says_what_it_is(name: str, field: FieldInfo):
         "_um": "um",
         "_kV": "kV",
         "_mm": "mm",
+        "seconds": "s",
+        "hours": "h",
     }
     unit = next((unit for suffix, unit in units.items() if name.endswith(suffix)), None)
     assert extra.get("unit") == unit, "the unit in the name is the unit that is shown"

@@ -209,6 +209,41 @@ def test_a_job_of_many_micrographs_is_one_step_and_one_undo():
     assert history.document.picks.counts() == dict.fromkeys(names, 1)
 
 
+def test_a_job_that_replaces_picks_of_many_micrographs_is_undone_at_once():
+    history = User().history
+    before = history.document
+    filters = before.filters
+    for number, name in enumerate(NAMES[:2]):
+        rows = PickTable.of_points(name, [[number, 1.0]], first_id=history.new_ids(1))
+        old = history.document.picks.of(name)
+        now = PickFilters(threshold=number / 10)
+        edit = Group((RemovePicks(old), AddPicks(rows), SetFilters(filters, now)))
+        filters = now
+        if not history.extend(JOB, edit):
+            history.do(edit, JOB)
+    (entry,) = history.done
+    kinds = [type(part) for part in entry.edit.edits]
+    assert kinds == [RemovePicks, AddPicks, SetFilters, SetFilters]
+    after = history.document
+    assert len(after.picks) == 2
+    history.undo()
+    assert history.document == before
+    history.redo()
+    assert history.document == after
+
+
+def test_rows_that_a_step_brought_may_be_taken_away_by_it():
+    history = User().history
+    before = history.document
+    rows = PickTable.of_points(NAMES[0], [[0.0, 1.0]], first_id=history.new_ids(1))
+    history.do(AddPicks(rows), JOB)
+    for edit in (RemovePicks(rows), AddPicks(rows), RemovePicks(rows)):
+        assert history.extend(JOB, edit)
+    assert history.document == before
+    history.undo()
+    assert history.document == before
+
+
 def test_a_step_may_be_extended_by_an_edit_of_its_own_rows():
     user = User()
     before = user.history.document

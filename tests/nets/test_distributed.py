@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-
 import pytest
 import torch
 from torch import nn
@@ -41,39 +36,11 @@ with team() as crew:
 """
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def told(as_two, tmp_path_factory):
     """What the two processes wrote."""
     stem = str(tmp_path_factory.mktemp("team") / "rank")
-    shared = os.environ | {
-        "WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(_free_port()),
-        "OMP_NUM_THREADS": "1",
-        "CUDA_VISIBLE_DEVICES": "",
-    }
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, stem],
-            env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in (0, 1)
-    ]
-    try:
-        for process in processes:
-            _, complaint = process.communicate(timeout=300)
-            assert process.returncode == 0, complaint
-    finally:
-        for process in processes:
-            process.kill()
+    as_two(SCRIPT, stem)
     return [torch.load(f"{stem}{rank}", weights_only=True) for rank in (0, 1)]
 
 

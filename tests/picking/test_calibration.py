@@ -132,6 +132,13 @@ def test_scores_are_never_higher_than_the_curve_says():
     assert len(curve.scores(logit[:0])) == 0
 
 
+def test_scores_of_a_steep_curve_are_numbers():
+    curve = Calibration(slope=400.0, intercept=3.0, base=0.4)
+    logit = np.array([9.0, -0.05, -9.0, -9.0, -9.0, -9.0, -9.0, -9.0], np.float32)
+    assert curve.scores(logit)[0] == pytest.approx(1)
+    assert curve.scores(logit)[2:].max() == pytest.approx(0)
+
+
 def test_peaks_that_do_not_count_have_scores_all_the_same():
     curve = fit(*_peaks(0.4, 20_000))
     noise, _ = _peaks(0.0)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import socket
-import subprocess
-import sys
 from functools import partial
 from itertools import count
 from types import SimpleNamespace
@@ -219,37 +215,8 @@ with team() as crew:
 """
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def test_two_processes_end_with_one_picker(examples, tmp_path):
-    script = SCRIPT.format(small=SMALL, quick=QUICK)
-    shared = os.environ | {
-        "WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(_free_port()),
-        "OMP_NUM_THREADS": "1",
-        "CUDA_VISIBLE_DEVICES": "",
-    }
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, str(tmp_path / "rank")],
-            env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in (0, 1)
-    ]
-    try:
-        for process in processes:
-            _, complaint = process.communicate(timeout=300)
-            assert process.returncode == 0, complaint
-    finally:
-        for process in processes:
-            process.kill()
+def test_two_processes_end_with_one_picker(as_two, examples, tmp_path):
+    as_two(SCRIPT.format(small=SMALL, quick=QUICK), str(tmp_path / "rank"))
     first, second = (torch.load(tmp_path / f"rank{i}", weights_only=True) for i in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
     alone = finish(_train(examples[:3], steps=6, pretrain_share=0.5))

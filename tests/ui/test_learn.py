@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -12,12 +13,16 @@ import pytest
 
 from napari_cryoai.core import edits
 from napari_cryoai.core.document import Stroke
+from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.picks import PickTable, Source, State
 from napari_cryoai.jobs.progress import Progress
+from napari_cryoai.picking import pick
+from napari_cryoai.picking.pick import MicrographPicks
 from napari_cryoai.ui import learn_run, settings
 from napari_cryoai.ui.learn_corrections import as_left
 from napari_cryoai.ui.learn_job import Learned, learn
 from napari_cryoai.ui.learn_steps import touched_since
+from napari_cryoai.ui.learn_store import Pickers, Views
 from napari_cryoai.ui.tools import Tool
 
 pytestmark = pytest.mark.qt
@@ -107,7 +112,7 @@ def test_scores_are_probabilities_with_the_threshold_of_the_calibration(
     assert picked.filters.histogram.span == (0.0, 1.0)
     assert picked.session.filters.threshold == pytest.approx(0.5, abs=0.02)
     assert picked.session.counts() == dict.fromkeys(picked.session.micrographs, sim.count)
-    assert picked.filters.unit.text() == "Probability ≥"
+    assert picked.filters.unit.text() == "Prob. ≥"
 
 
 def test_a_confirmed_pick_is_a_correction_that_no_threshold_hides(picked: Any) -> None:
@@ -207,6 +212,55 @@ def test_cancel_leaves_all_as_it_was(
     assert corrected.pick.start.isEnabled()
 
 
+def test_cancel_before_the_first_new_picks_leaves_all_as_it_was(
+    corrected: Any, wait: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch, lambda p: isinstance(p.preview, MicrographPicks))
+    session = corrected.session
+    before = session.document
+    corrected.learn.learn.click()
+    wait(gate.reached.is_set)
+    wait(lambda: corrected.learn_run.pickers.has_learned)
+    corrected.learn.job.cancel.click()
+    gate.open.set()
+    assert session.document is before
+    assert not corrected.learn_run.pickers.has_learned
+    assert corrected.learn_run.curve == ()
+
+
+def test_the_threshold_is_that_of_the_whole_set(
+    corrected: Any, wait: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"mic0.mrc": 0.7, "mic1.mrc": 0.6, "mic2.mrc": 0.4}
+
+    def suggested(_params: Any, found: Any) -> float:
+        return told[found[-1].name]
+
+    monkeypatch.setattr(pick, "common_threshold", suggested)
+    session = corrected.session
+    before, steps = session.filters, len(session.history.done)
+    corrected.learn.learn.click()
+    run_out(corrected, wait)
+    assert session.filters.threshold == 0.4
+    assert len(session.history.done) == steps + 1
+    session.undo()
+    assert session.filters == before
+
+
+def test_a_threshold_that_the_user_moves_meanwhile_stays(
+    corrected: Any, wait: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch, lambda p: getattr(p.preview, "name", "") == "mic1.mrc")
+    session = corrected.session
+    corrected.learn.learn.click()
+    wait(gate.reached.is_set)
+    session.preview_filters(threshold=0.66)
+    session.commit_filters()
+    gate.open.set()
+    run_out(corrected, wait)
+    assert session.filters.threshold == 0.66
+
+
 def test_with_all_rejected_it_says_what_to_do_and_loses_nothing(picked: Any, wait: Any) -> None:
     session = picked.session
     session.set_state(session.export_table().of("mic0.mrc").id, State.REJECTED)
@@ -269,13 +323,13 @@ def test_improving_is_what_later_refits_start_from(
     monkeypatch.setattr(learn_improve, "improve", better)
     corrected.learn.improve.click()
     run_out(corrected, wait)
-    root = corrected.learn_run.pickers.standing.root
+    root, base = corrected.learn_run.pickers.standing.root, corrected.learn_run.pickers.base()
     assert root is corrected.learn_run.pickers.standing.now
     assert corrected.session.history.undo_label.startswith("Improve with 3 corrections")
     corrected.learn.learn.click()
     run_out(corrected, wait)
     assert corrected.learn_run.pickers.standing.root is root
-    assert corrected.learn_run.pickers.standing.now.trunk == root.trunk != "base"
+    assert corrected.learn_run.pickers.standing.now.trunk == root.trunk != base.trunk
 
 
 # Seeing it ----------------------------------------------------------------------------------------
@@ -324,6 +378,92 @@ def test_the_heat_map_follows_the_micrograph_and_goes_away(picked: Any, wait: An
     wait(lambda: heat.layer.visible and not np.array_equal(heat.layer.data, first))
     picked.actions_.heat()
     assert not heat.layer.visible
+
+
+def test_the_heat_map_follows_the_diameter(picked: Any, wait: Any, sim: Any) -> None:
+    picked.learn.heat.setChecked(True)
+    heat = picked.learn_view.heat
+    wait(lambda: heat.layer is not None and heat.layer.visible)
+    before = heat.layer.data.shape
+    picked.pick.form.set("diameter_A", sim.diameter_A * 1.25)
+    picked.pick.pick_here()
+    wait(lambda: not picked.pick.run.runner.running)
+    wait(lambda: heat.layer.data.shape[0] < before[0])
+
+
+def test_a_half_typed_diameter_is_not_looked_with(
+    corrected: Any, wait: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[float] = []
+    monkeypatch.setattr(corrected.learn_run, "_look", lambda _one, size_A: looked.append(size_A))
+    corrected.learn_run.prepare()
+    wait(lambda: looked)
+    corrected.session.set_diameter(13.0)
+    corrected.learn_run.prepare()
+    corrected.session.set_diameter(looked[0])
+    corrected.learn_run.prepare()
+    wait(lambda: len(looked) > 1)
+    assert len(set(looked)) == 1
+
+
+def test_views_of_another_set_or_pixel_size_are_not_taken(weights: Path, sim: Any) -> None:
+    def micrograph(folder: str, pixel_size_A: float, seed: int) -> Micrograph:
+        pixels = sim.image(seed)
+        load = partial(np.array, pixels)
+        return Micrograph("m.mrc", Path(folder, "m.mrc"), pixels.shape, pixel_size_A, load)
+
+    views, known = Views(), Pickers(weights, "cpu").base()
+    first = views.see(micrograph("a", 2.0, 0), known, sim.diameter_A)
+    assert views.see(micrograph("a", 2.0, 0), known, sim.diameter_A) is first
+    assert views.see(micrograph("b", 2.0, 1), known, sim.diameter_A) is not first
+    finer = views.see(micrograph("a", 1.5, 0), known, sim.diameter_A)
+    assert finer.diameter_px == pytest.approx(sim.diameter_A / 1.5)
+
+
+class Gallery:
+    """Views with room for three, and micrographs to look at."""
+
+    def __init__(self, weights: Path, sim: Any):
+        self.known, self.pixels = Pickers(weights, "cpu").base(), sim.image(0)
+        self.diameter_A = sim.diameter_A
+        self.views = Views()
+        one = self.look(0)
+        self.views = Views(3 * (one.features.nbytes + 5 * one.field.heat.nbytes))
+
+    def look(self, i: int, *, passing: bool = False, wider: float = 1.0) -> Any:
+        load = partial(np.array, self.pixels)
+        one = Micrograph(f"{i}", Path(f"{i}.mrc"), self.pixels.shape, 2.0, load)
+        return self.views.see(one, self.known, self.diameter_A * wider, passing=passing)
+
+
+def test_only_as_many_views_are_kept_as_fit(weights: Path, sim: Any) -> None:
+    gallery = Gallery(weights, sim)
+    seen = [gallery.look(i) for i in range(3)]
+    assert gallery.look(0) is seen[0]
+    gallery.look(3)
+    assert gallery.look(0) is seen[0]  # the one that was used the longest ago went
+    assert gallery.look(1) is not seen[1]
+
+
+def test_a_large_set_that_is_gone_through_does_not_drive_out_what_is_kept(
+    weights: Path, sim: Any
+) -> None:
+    gallery = Gallery(weights, sim)
+    corrected = gallery.look(0)
+    first = [gallery.look(i, passing=True) for i in range(1, 9)]
+    assert gallery.look(0) is corrected
+    again = [gallery.look(i, passing=True) for i in range(1, 9)]
+    assert sum(a is b for a, b in zip(first, again, strict=True)) == 2
+    last = gallery.look(8)  # to stay
+    assert gallery.look(8, passing=True) is last
+
+
+def test_views_of_another_diameter_make_room(weights: Path, sim: Any) -> None:
+    gallery = Gallery(weights, sim)
+    old = [gallery.look(i) for i in range(3)]
+    new = [gallery.look(i, passing=True, wider=1.01) for i in range(3)]
+    assert all(gallery.look(i, wider=1.01) is new[i] for i in range(3))
+    assert gallery.look(0) is not old[0]
 
 
 def test_before_shows_the_old_picks_and_edits_nothing(taught: Any, wait: Any, sim: Any) -> None:
@@ -407,7 +547,8 @@ def test_the_learned_picker_is_found_again(
     wait(lambda: not again.learn_run.runner.running)
     assert len(again.learn_run.curve) == len(curve) + 1
     standing = again.learn_run.pickers.standing
-    assert standing.root.trunk == "base"  # a refit starts from where the first one did
+    # a refit starts from where the first one did
+    assert standing.root is again.learn_run.pickers.base()
 
 
 def test_picking_with_the_learned_picker_forgets_nothing(

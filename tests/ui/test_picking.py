@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_cryoai.core import edits
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.picks import PickTable, Source, State
 from napari_cryoai.io.mrc import write_mrc
@@ -644,3 +645,19 @@ def test_a_viewer_model_is_enough_for_the_layers(folder: Path) -> None:
     session.go_to("mic0.mrc")
     layers.show(make_view(session.micrographs["mic0.mrc"], filtered=True))
     assert len(viewer.layers) == 3
+
+
+def test_a_slider_shows_the_own_picks_of_a_micrograph_after_others_have_lost_theirs(
+    panel: Any, wait: Any
+) -> None:
+    session = panel.session
+    session.go_to("mic2.mrc")
+    wait(lambda: panel.layers.up_to_date)
+    mine = session.document.picks.of("mic2.mrc")
+    session.do(edits.RemovePicks(session.document.picks.of("mic0.mrc")), "Forget")
+    session.preview_filters(threshold=0.0)
+    panel.layers.sync_shown()
+    assert panel.layers.points.data.tolist() == mine.yx_px.tolist()
+    session.do(edits.RemovePicks(session.document.picks.of("mic1.mrc")), "Forget")
+    panel.layers.hide(mine.id[:3])
+    assert panel.layers.points.data.tolist() == mine.yx_px[3:].tolist()

@@ -158,3 +158,28 @@ def test_without_the_transformer_there_is_nothing_to_review(panel: Any) -> None:
     panel.actions_.review()
     assert "transformer" in panel.viewer.status
     assert panel.review.panel.queue.items == []
+
+
+def test_what_was_skipped_does_not_come_back_after_learning(
+    strip: Any, picked: Any, qtbot: Any, wait: Any
+) -> None:
+    skipped = np.array([item.yx_px for item in strip.queue.items[:2]])
+    press(qtbot, strip, "  XK")
+    strip.learn.click()
+    wait(lambda: not picked.learn_run.runner.running)
+    wait(lambda: strip.queue.at == 2 and strip.queue.current is not None)
+    ahead = np.array([item.yx_px for item in strip.queue.items[2:]])
+    apart = np.hypot(*(ahead[:, None] - skipped[None]).transpose(2, 0, 1))
+    assert apart.min() > strip.queue.items[0].diameter_px / 3
+
+
+def test_it_does_not_learn_while_the_picker_is_at_work(
+    strip: Any, picked: Any, wait: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strip.session.add(np.array([[6.0, 6.0]]))
+    monkeypatch.setattr(type(picked.pick.run.runner), "running", True)
+    assert not picked.learn_run.start()
+    before = strip.session.document
+    picked.pick.pick_all()  # as the command palette can ask at any time
+    assert strip.session.document is before
+    assert any("at work" in b.text for b in picked.banners.messages())

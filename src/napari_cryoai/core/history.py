@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from psygnal import Signal
 
 from napari_cryoai.core.document import PickDocument
-from napari_cryoai.core.edits import AddPicks, Edit, Group
+from napari_cryoai.core.edits import (
+    AddPicks,
+    Edit,
+    Group,
+    RemovePicks,
+    SetFilters,
+    SetFlag,
+    SetStrokes,
+)
 from napari_cryoai.core.picks import PickTable, merge
 
 Verb = Literal["do", "undo", "redo", "extend"]
@@ -145,10 +154,37 @@ class History:
 
 
 def _joined(step: Edit, edit: Edit) -> Group:
-    # Flat, and one table of added rows: else a job of a thousand micrographs nests a thousand
-    # groups, and its undo goes through the whole table a thousand times.
-    parts = step.edits if isinstance(step, Group) else (step,)
-    last = parts[-1] if parts else None
-    if isinstance(last, AddPicks) and isinstance(edit, AddPicks):
-        return Group((*parts[:-1], AddPicks(merge([last.rows, edit.rows]))))
-    return Group((*parts, edit))
+    # Flat, and one table of added and one of removed rows: else a job of a thousand micrographs
+    # nests a thousand groups, and its undo goes through the whole table a thousand times.
+    parts = list(_parts(step))
+    for part in _parts(edit):
+        _put(parts, part)
+    return Group(tuple(parts))
+
+
+def _parts(edit: Edit) -> Iterator[Edit]:
+    if isinstance(edit, Group):
+        for part in edit.edits:
+            yield from _parts(part)
+    else:
+        yield edit
+
+
+def _put(parts: list[Edit], edit: Edit) -> None:
+    """Into the part of its kind, if those after it do not mind the order; else at the end."""
+    if isinstance(edit, AddPicks | RemovePicks):
+        for i in reversed(range(len(parts))):
+            before = parts[i]
+            if not _in_any_order(before, edit.rows):
+                break
+            if isinstance(before, AddPicks | RemovePicks) and type(before) is type(edit):
+                parts[i] = type(edit)(merge([before.rows, edit.rows]))
+                return
+    parts.append(edit)
+
+
+def _in_any_order(edit: Edit, rows: PickTable) -> bool:
+    """Whether an edit does the same before and after these rows come or go."""
+    if isinstance(edit, AddPicks | RemovePicks):
+        return not np.isin(rows.id, edit.rows.id, assume_unique=True).any()
+    return isinstance(edit, SetFilters | SetFlag | SetStrokes)

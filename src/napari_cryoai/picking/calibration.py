@@ -11,6 +11,9 @@ from scipy.special import expit
 
 Floats = NDArray[np.floating]
 
+LARGEST = 500.0
+"""Logit of a probability; the exponential of a larger one may be no number."""
+
 PULL = 4.0
 """Peaks that the expected share of particles is worth when that of a micrograph is estimated."""
 
@@ -69,7 +72,7 @@ class Calibration(NamedTuple):
         probability = self.probability(logit)
         if not self.base or not len(logit):
             return probability
-        ratio = np.exp(self.slope * logit.astype(np.float64) + self.intercept)
+        ratio = np.exp(np.minimum(self.slope * logit.astype(np.float64) + self.intercept, LARGEST))
         ratio *= (1 - self.base) / self.base
         share = _share(ratio if counted is None else ratio[counted], self.base)
         if share >= self.base:

@@ -74,8 +74,13 @@ def by_templates(prepared: Prepared, references: NDArray[np.float32]) -> Found:
     return _correlated(prepared, yx, score, level)
 
 
-def by_network(prepared: Prepared, weights: Path, device: str = "auto") -> Found:
+def by_network(prepared: Prepared, weights: Path | None = None, device: str = "auto") -> Found:
     """Ask a trained network; its scores are probabilities.
+
+    Parameters
+    ----------
+    weights
+        Those that come with the program if not given; a worker on another machine finds its own.
 
     Raises
     ------
@@ -106,7 +111,7 @@ def shipped_weights() -> Path:
     return Path(str(files("napari_cryoai.picking") / "weights" / "picker.safetensors"))
 
 
-def load_ahead(weights: Path, device: str = "auto") -> None:
+def load_ahead(weights: Path | None = None, device: str = "auto") -> None:
     """Begin to load a network while other work goes on; torch alone takes a second.
 
     If it cannot be loaded, `by_network` will say so.
@@ -119,7 +124,8 @@ def load_ahead(weights: Path, device: str = "auto") -> None:
     Thread(target=load, daemon=True).start()
 
 
-def _picker(weights: Path, device: str) -> Picker:
+def _picker(weights: Path | None, device: str) -> Picker:
+    weights = weights or shipped_weights()
     with _LOADING:
         return _loaded(weights, weights.stat().st_mtime_ns if weights.exists() else 0, device)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,11 +38,21 @@ class Prior:
     precision: Floats
 
 
-def prior_of(cells: NDArray[np.floating]) -> Prior:
-    """Of the spread of what the layer is shown, `(c, n)`: what varies little may change much."""
-    cells = cells.astype(np.float64)
-    mean, count = cells.mean(1), len(cells)
-    spread = np.cov(cells, bias=True) + 1e-3 * cells.var(1).mean() * np.eye(count)
+def prior_of(hidden: Sequence[NDArray[np.floating]]) -> Prior:
+    """Of the spread of what the layer is shown: what varies little may change much.
+
+    Parameters
+    ----------
+    hidden
+        `(c, h, w)` of each micrograph; they are gone through one by one, to save memory.
+    """
+    count, number = len(hidden[0]), sum(one[0].size for one in hidden)
+    mean = np.sum([one.sum((1, 2), dtype=np.float64) for one in hidden], 0) / number
+    spread = np.zeros((count, count))
+    for one in hidden:
+        away = one.reshape(count, -1) - mean[:, None]
+        spread += away @ away.T / number
+    spread += 1e-3 * np.trace(spread) / count * np.eye(count)
     precision = np.zeros((count + 1, count + 1))
     precision[:-1, :-1] = spread * count / FREEDOM**2
     precision[-1, -1] = 1 / FREEDOM_OF_BIAS**2

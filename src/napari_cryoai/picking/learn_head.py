@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,7 +31,7 @@ from napari_cryoai.picking.learn_fit import (
 from napari_cryoai.picking.learned import Picker
 from napari_cryoai.picking.network import STRIDE, PickerNetwork
 from napari_cryoai.picking.preprocess import DIAMETER_PX
-from napari_cryoai.picking.sight import View, field_of, hidden_of
+from napari_cryoai.picking.sight import View, field_of, hidden_of, with_own_heads
 
 TRUSTED = 10.0
 """Corrections after which the new threshold counts as much as the old one."""
@@ -94,8 +93,8 @@ def refit(picker: Picker, corrected: Sequence[Corrections]) -> Picker:
     """
     check(corrected)
     seen = [judge(one, picker) for one in corrected]
-    prior = prior_of(np.concatenate([s.hidden.reshape(len(s.hidden), -1) for s in seen], 1))
-    network = deepcopy(picker.network)
+    prior = prior_of([s.hidden for s in seen])
+    network = with_own_heads(picker.network)
     _shift(network, HEAT, *_heat_change(seen, prior, picker.calibration))
     if any(_bulk(one.peaks).any() for one in seen):
         _shift(network, JUNK, *_junk_change(seen, prior))

@@ -243,9 +243,10 @@ def _familiar(weights: Weights) -> Familiar | None:
         return None
     mean, whitening = (weights.tensors[FAMILIAR + name] for name in ("mean", "whitening"))
     channels = weights.facts["config"]["fine_dim"]
-    if mean.shape != (channels,) or whitening.shape != (channels, channels):
-        raise ValueError("the shapes do not go together")
-    return Familiar(mean, whitening, float(weights.facts["familiar_to"]))
+    limit = float(weights.facts["familiar_to"])
+    if mean.shape != (channels,) or whitening.shape != (channels, channels) or not limit > 0:
+        raise ValueError("mean, spread and limit do not go together")
+    return Familiar(mean, whitening, limit)
 
 
 def _run(

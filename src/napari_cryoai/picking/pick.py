@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,6 @@ from napari_cryoai.picking.detectors import (
     by_network,
     by_templates,
     load_ahead,
-    shipped_weights,
 )
 from napari_cryoai.picking.diameter import estimate_diameter
 from napari_cryoai.picking.junk import lies_in
@@ -204,6 +203,7 @@ def pick(
     yield Progress(0, len(micrographs), "Preparing")
     diameter_A = params.diameter_A or _estimate(micrographs)
     detect = _detector(params, examples, micrographs, diameter_A)
+    suggested = SuggestedThreshold(params, len(micrographs))
     batch = yield from over_items(
         partial(pick_micrograph, diameter_A=diameter_A, detect=detect),
         micrographs,
@@ -211,7 +211,7 @@ def pick(
         store=store,
         workers=workers,
         scheduler=scheduler,
-        preview=partial(_suggest, params),
+        preview=partial(_with_threshold, suggested),
     )
     found = batch.ordered()
     picks = concatenate(f.picks for f in found)
@@ -290,15 +290,39 @@ def common_threshold(params: PickParams, found: Sequence[MicrographPicks]) -> fl
     return _threshold(scores, level, calibrated=params.detector == "transformer")
 
 
+class SuggestedThreshold:
+    """The threshold of a set while more and more of it is found.
+
+    The more there is, the longer it takes; so it is found anew for every micrograph at first,
+    then whenever there are a twentieth more, and for the last one.
+
+    Parameters
+    ----------
+    total
+        Number of micrographs.
+    """
+
+    def __init__(self, params: PickParams, total: int):
+        self._params, self._total = params, total
+        self._threshold, self._next = 0.0, 0
+
+    def of(self, found: Collection[MicrographPicks], failed: int = 0) -> float:
+        """The threshold when so many have failed."""
+        if len(found) >= self._next or len(found) + failed == self._total:
+            self._threshold = common_threshold(self._params, list(found))
+            self._next = len(found) + 1 + len(found) // 20
+        return self._threshold
+
+
 def _threshold(scores: NDArray[np.float32], level: float, *, calibrated: bool) -> float:
     return keeping(scores, level) if calibrated else choose_threshold(scores, level)
 
 
-def _suggest(
-    params: PickParams, one: MicrographPicks, batch: Batch[MicrographPicks]
+def _with_threshold(
+    suggested: SuggestedThreshold, one: MicrographPicks, batch: Batch[MicrographPicks]
 ) -> MicrographPicks:
     """With the threshold of all that is found so far."""
-    return replace(one, threshold=common_threshold(params, list(batch.found.values())))
+    return replace(one, threshold=suggested.of(batch.found.values(), len(batch.problems)))
 
 
 def _estimate(micrographs: Sequence[Micrograph]) -> float:
@@ -323,9 +347,8 @@ def _detector(
     diameter_A: float,
 ) -> Detect:
     if params.detector == "transformer":
-        weights = params.weights or shipped_weights()
-        load_ahead(weights, params.device)
-        return partial(by_network, weights=weights, device=params.device)
+        load_ahead(params.weights, params.device)
+        return partial(by_network, weights=params.weights, device=params.device)
     if params.detector == "template":
         references = _references(params.references, examples, micrographs, diameter_A)
         return partial(by_templates, references=references)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -128,10 +129,19 @@ def same_trunk(one: PickerNetwork, other: PickerNetwork) -> bool:
         return False
     theirs = dict(other.named_parameters())
     return all(
-        torch.equal(value.cpu(), theirs[name].cpu())
+        value is theirs[name] or torch.equal(value.cpu(), theirs[name].cpu())
         for name, value in one.named_parameters()
         if not name.startswith(HEADS)
     )
+
+
+def with_own_heads(network: PickerNetwork) -> PickerNetwork:
+    """A copy whose last layers can be changed; all else is shared.
+
+    A session may hold a hundred pickers that differ in their last layers, for undo.
+    """
+    trunk = [p for name, p in network.named_parameters() if not name.startswith(HEADS)]
+    return deepcopy(network, {id(tensor): tensor for tensor in (*trunk, *network.buffers())})
 
 
 def heat_map(view: View, picker: Picker) -> Image:

@@ -13,6 +13,7 @@ from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.picks import PickTable, Source
 from napari_cryoai.jobs.batch import Store
 from napari_cryoai.jobs.resume import ItemStore, fingerprint
+from napari_cryoai.picking.detectors import shipped_weights
 from napari_cryoai.picking.pick import MicrographPicks, PickParams
 
 NUMBERS = ("threshold", "noise_level", "diameter_A", "strangeness", "size")
@@ -29,7 +30,8 @@ class FileStore(Store[MicrographPicks]):
         sizes = [(m.name, m.pixel_size_A) for m in micrographs]
         # The diameter of a set is estimated from the set, so what is in it matters too.
         others = {"sizes": sizes, "references": _stat(params.references)}
-        others["weights"] = _stat(params.weights)
+        if params.detector == "transformer":
+            others["weights"] = _stat(params.weights or shipped_weights())
         self._items = ItemStore(
             output_dir,
             fingerprint(params, without={"threshold", "device"}, **others),

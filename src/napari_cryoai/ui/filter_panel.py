@@ -121,7 +121,7 @@ class FilterPanel(QWidget):
         calibrated = self.session.calibrated
         span = theme.score_span(picks.score, calibrated=calibrated)
         self.histogram.set_scores(scores, here, span)
-        self.unit.setText("Probability ≥" if calibrated else "Score ≥")
+        self.unit.setText("Prob. ≥" if calibrated else "Score ≥")
         self.refresh_values()
 
     def refresh_values(self) -> None:

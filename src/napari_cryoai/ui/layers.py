@@ -51,6 +51,7 @@ class PickLayers:
         self.excluded: Labels | None = None
         self.show_hidden = False
         self.ids = np.empty(0, np.int64)
+        self._table = session.document.picks
         self._rows = np.empty(0, np.intp)
         self._rgba, self._size = np.empty((0, 4)), np.empty(0)
         self._canvas: Canvas | None = None
@@ -151,7 +152,7 @@ class PickLayers:
         """Make the points layer say what the document says of the current micrograph."""
         if self.points is None or self.session.current is None:
             return
-        picks = self.session.document.picks
+        picks = self._table = self.session.document.picks
         self._rows = picks.rows_of(self.session.current)
         span = theme.score_span(picks.score, calibrated=self.session.calibrated)
         own = picks.source[self._rows] == Source.MANUAL
@@ -162,8 +163,11 @@ class PickLayers:
         self._draw(self._drawn())
 
     def sync_shown(self) -> None:
-        """Show and hide circles, as a slider asks; nothing else has changed."""
+        """Show and hide circles, as a slider asks; nothing else of this micrograph has changed."""
         if self.points is None or self.session.current is None:
+            return
+        if self._is_stale():
+            self.sync()
             return
         mask = self._drawn()
         if not np.array_equal(self.session.document.picks.id[self._rows[mask]], self.ids):
@@ -171,8 +175,14 @@ class PickLayers:
 
     def hide(self, ids: NDArray[np.int64]) -> None:
         """Take circles off the screen while a tool runs over them, until the next `sync`."""
+        if self._is_stale():
+            self.sync()
         keep = ~np.isin(self.session.document.picks.id[self._rows], ids)
         self._draw(self._drawn() & keep)
+
+    def _is_stale(self) -> bool:
+        """Whether the rows may be others by now: a job has replaced picks of other micrographs."""
+        return self._table is not self.session.document.picks
 
     def _draw(self, mask: NDArray[np.bool_]) -> None:
         """Put the rows of a mask into the layer, and keep the selection.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.picks import PickTable, State
 from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.picking.evaluate import compare
+from napari_cryoai.picking.pick import MicrographPicks, PickParams, SuggestedThreshold
 from napari_cryoai.ui.learn_store import Known, Pickers, Standing, Views
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def learn(task: Task) -> Job[list[CryoAIError]]:
     Yields
     ------
     progress
-        With a `Learned` as preview, and after that a `MicrographPicks` for each micrograph.
+        With a `Learned` as preview, and after that a `MicrographPicks` for each micrograph, with
+        the threshold of all of them so far.
 
     Returns
     -------
@@ -150,7 +152,7 @@ def _taught(
         f1 = agreement(now.picker, corrections, hide_junk=task.hide_junk)
         yield Progress(total, total, "", preview=Learned(standing, f1, f1, None, better=False))
         return None
-    trunk = now.trunk if _sees_alike(picker, now.picker) else f"improved-{id(picker)}"
+    trunk = now.trunk if _sees_alike(picker, now.picker) else picker.digest
     known = Known(picker, trunk, task.count)
     return Standing(known, known)
 
@@ -225,13 +227,17 @@ def _pick_again(task: Task, known: Known, total: int) -> Job[list[CryoAIError]]:
     from napari_cryoai.picking.sight import picks_of
 
     problems: list[CryoAIError] = []
+    found: list[MicrographPicks] = []
+    suggested = SuggestedThreshold(PickParams(), len(task.follow))
     first = total - len(task.follow)
     for done, name in enumerate(task.follow, 1):
         try:
-            view = task.views.see(task.micrographs[name], known, task.diameter_A)
+            view = task.views.see(task.micrographs[name], known, task.diameter_A, passing=True)
         except CryoAIError as problem:  # the others go on
             problems.append(problem)
             yield Progress(first + done, total, f"{name} failed", problem=problem)
             continue
-        yield Progress(first + done, total, name, preview=picks_of(view, known.picker))
+        found.append(picks_of(view, known.picker))
+        threshold = suggested.of(found, len(problems))
+        yield Progress(first + done, total, name, preview=replace(found[-1], threshold=threshold))
     return problems

@@ -171,6 +171,8 @@ class LearnPanel(QWidget):
         if not learned.better:
             self._tell("More training made the picker no better; it stays as it was.")
             return
+        if self.run.pickers.standing is not learned.standing:
+            return  # no micrograph could be picked again
         self._tell(
             "F1 with the corrected micrographs:"
             f" {learned.f1_before:.2f} before, {learned.f1_after:.2f} now. Undo takes it back."

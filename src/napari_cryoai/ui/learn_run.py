@@ -16,7 +16,7 @@ from psygnal import Signal
 
 from napari_cryoai.core import edits
 from napari_cryoai.core.history import Entry, History
-from napari_cryoai.core.picks import PickTable
+from napari_cryoai.core.picks import PickTable, Source
 from napari_cryoai.jobs.progress import Progress
 from napari_cryoai.picking.pick import MicrographPicks
 from napari_cryoai.ui.arrivals import respecting, users_own
@@ -36,6 +36,13 @@ class LearnRun:
 
     The picks of all micrographs that a run replaces are one step of the history; rows that the
     user made, rejected or otherwise touched are never replaced.
+
+    Attributes
+    ----------
+    reference
+        Asked for reference picks to compare with.
+    waits
+        Asked whether something else is changing the picks.
 
     Signals
     -------
@@ -62,10 +69,12 @@ class LearnRun:
         self.pickers = Pickers()
         self.curve: tuple[Point, ...] = ()
         self.reference: Callable[[], PickTable | None] = lambda: None
+        self.waits: Callable[[], bool] = lambda: False
         self._of: PickedBy | None = None
         self._label = ""
         self._count = 0
         self._begun = False
+        self._threshold = 0.0
         self._waiting: set[str] = set()
         self._steps: dict[str, tuple[State, State]] = {}
         self._history: History | None = None
@@ -74,6 +83,7 @@ class LearnRun:
         self.runner.done.connect(self._on_done)
         for ended in (self.runner.done, self.runner.failed, self.runner.cancelled):
             ended.connect(self._on_end)
+            ended.connect(self._forget_unused)
         session.opened.connect(self._on_opened)
         session.pixel_size_changed.connect(self.views.clear)
         session.picks_changed.connect(self._on_picks)
@@ -111,8 +121,8 @@ class LearnRun:
     # What the user does -------------------------------------------------------------------------
 
     def start(self, *, improve: bool = False) -> bool:
-        """Learn; False if there is nothing to learn, or a run is on its way."""
-        if self.runner.running or self.reason_against() is not None:
+        """Learn; False if there is nothing to learn, or a run or the picker is at work."""
+        if self.runner.running or self.waits() or self.reason_against() is not None:
             return False
         self.session.commit_filters()
         task = self._task(improve)
@@ -145,9 +155,16 @@ class LearnRun:
         name, diameter_A = self.session.current, self.session.diameter_A
         if not self.ready or name is None or diameter_A is None or self.runner.running:
             return
-        if name in self.session.picked and corrections_by_name(self.session).get(name, 0):
+        if self._picked_as_now(name) and corrections_by_name(self.session).get(name, 0):
             look = partial(self._look, self.session.micrographs[name], diameter_A)
             self.background.submit(look, lambda _none: None, lambda _error: None)
+
+    def _picked_as_now(self, name: str) -> bool:
+        """Whether the picks were found with the diameter that is set, which may be half typed."""
+        picks = self.session.document.picks.of(name)
+        found = picks.diameter_px[picks.source == Source.AUTO]
+        now = self.session.diameter_px(name)
+        return bool(len(found)) and now is not None and bool(np.isclose(np.median(found), now))
 
     def _look(self, micrograph: Any, diameter_A: float) -> None:
         """In a thread; what goes wrong here is said when the user learns."""
@@ -205,14 +222,23 @@ class LearnRun:
         session.junk_masks[found.name] = found.junk_mask
         parts = self._replacing(found)
         if not self._begun:
-            now = session.document.filters
-            parts += (edits.SetFilters(now, replace(now, threshold=found.threshold)),)
+            parts += self._suggesting(found.threshold)
             self._begun = True
             session.do(edits.Group(parts), self._label)
-        elif parts and not session.history.extend(self._label, edits.Group(parts)):
-            self.cancel()  # the user has taken the step back meanwhile
-            return
+        else:
+            if session.filters.threshold == self._threshold:  # else the user has moved it herself
+                parts += self._suggesting(found.threshold)
+            if parts and not session.history.extend(self._label, edits.Group(parts)):
+                self.cancel()  # the user has taken the step back meanwhile
+                return
         self.replaced.emit(found.name)
+
+    def _suggesting(self, threshold: float) -> tuple[edits.Edit, ...]:
+        now = self.session.document.filters
+        self._threshold = threshold
+        if threshold == now.threshold:
+            return ()
+        return (edits.SetFilters(now, replace(now, threshold=threshold)),)
 
     def _replacing(self, found: MicrographPicks) -> tuple[edits.Edit, ...]:
         session = self.session
@@ -249,6 +275,12 @@ class LearnRun:
 
     def _on_end(self, *_: object) -> None:
         self._waiting = set()
+
+    def _forget_unused(self, *_: object) -> None:
+        """A picker that was learned but has not picked is none that an undo could take back."""
+        if not self._begun and self._label in self._steps:
+            before, _after = self._steps.pop(self._label)
+            self._use(before)
 
     # The picker in use --------------------------------------------------------------------------
 
@@ -330,9 +362,9 @@ class LearnRun:
             self._history.changed.disconnect(self._on_history)
         self._history = self.session.history
         self._history.changed.connect(self._on_history)
+        self._steps.clear()
         self.cancel()
         self.views.clear()
-        self._steps.clear()
         self._of = self.session.picked_by
         self.pickers, self.curve = self._pickers(), ()
         self.changed.emit()

@@ -30,7 +30,8 @@ class Known:
     picker
         It.
     trunk
-        Which network's features it judges by: pickers of one trunk share what they see.
+        Which network's features it judges by: the digest of the first picker that had them. Pickers
+        of one trunk share what they see.
     corrections
         How many it has learned from.
     """
@@ -94,7 +95,7 @@ class Pickers:
         """
         with self._lock:
             if self._base is None:
-                self._base = Known(_load(self.weights or shipped_weights(), self.device), "base")
+                self._base = _known(self.weights or shipped_weights(), self.device)
             return self._base
 
     def latest(self) -> Standing:
@@ -108,7 +109,7 @@ class Pickers:
         base = self.base()
         with self._lock:
             if self.saved is not None and self.standing.now is None:
-                self.standing = _standing(base, Known(_load(self.saved, self.device), "saved"))
+                self.standing = _standing(base, _known(self.saved, self.device))
                 self.saved = None
             root, now = self.standing.root or base, self.standing.now or base
             return Standing(root, now)
@@ -119,11 +120,12 @@ class Pickers:
             self.standing, self.saved = standing, None
 
 
-def _load(path: Path, device: str) -> Picker:
+def _known(path: Path, device: str) -> Known:
     from napari_cryoai.jobs.devices import choose_device
     from napari_cryoai.picking.learned import load_picker
 
-    return load_picker(path, choose_device(device))
+    picker = load_picker(path, choose_device(device))
+    return Known(picker, picker.digest)
 
 
 def _standing(base: Known, saved: Known) -> Standing:
@@ -135,24 +137,32 @@ def _standing(base: Known, saved: Known) -> Standing:
     return Standing(saved, saved)
 
 
+Key = tuple[Path, str, float | None, str, float]
+"""What a view depends on: file, name, pixel size, trunk of the picker, diameter."""
+
+
 class Views:
-    """What pickers see of micrographs: the ones used last, as many as fit."""
+    """What pickers see of micrographs: the ones used last, as many as fit.
+
+    Each is known by all that it depends on. A thread that began before another set was opened, or
+    another pixel size given, may still add one; it is not taken for one of what is open now.
+    """
 
     def __init__(self, most_bytes: int = MOST_BYTES):
         self._most_bytes = most_bytes
-        self._views: OrderedDict[tuple[str, str, float], View] = OrderedDict()
+        self._views: OrderedDict[Key, View] = OrderedDict()
         self._lock, self._looking = Lock(), Lock()
 
-    def get(self, name: str, trunk: str, diameter_A: float) -> View | None:
-        """A view that is at hand."""
-        with self._lock:
-            key = (name, trunk, diameter_A)
-            if key in self._views:
-                self._views.move_to_end(key)
-            return self._views.get(key)
-
-    def see(self, micrograph: Micrograph, known: Known, diameter_A: float) -> View:
+    def see(
+        self, micrograph: Micrograph, known: Known, diameter_A: float, *, passing: bool = False
+    ) -> View:
         """Let a picker look at a micrograph, unless it has done so; for a thread.
+
+        Parameters
+        ----------
+        passing
+            One of many in a row: it is kept only if there is room. Else a set that is larger than
+            what fits would drive out each view just before it is wanted again.
 
         Raises
         ------
@@ -161,11 +171,12 @@ class Views:
         """
         from napari_cryoai.picking.sight import see
 
+        key = _key(micrograph, known, diameter_A)
         with self._looking:  # one at a time: each takes all cores, and none is looked at twice
-            found = self.get(micrograph.name, known.trunk, diameter_A)
+            found = self._get(key)
             if found is None:
                 found = see(micrograph, known.picker, diameter_A)
-                self._put((micrograph.name, known.trunk, diameter_A), found)
+                self._put(key, found, passing=passing)
             return found
 
     def clear(self) -> None:
@@ -173,11 +184,27 @@ class Views:
         with self._lock:
             self._views.clear()
 
-    def _put(self, key: tuple[str, str, float], view: View) -> None:
+    def _get(self, key: Key) -> View | None:
+        with self._lock:
+            if key in self._views:
+                self._views.move_to_end(key)
+            return self._views.get(key)
+
+    def _put(self, key: Key, view: View, *, passing: bool) -> None:
         with self._lock:
             self._views[key] = view
             while len(self._views) > 1 and self._bytes() > self._most_bytes:
-                self._views.popitem(last=False)
+                outdated = (k for k in self._views if _seeing(k) != _seeing(key))
+                self._views.pop(next(outdated, key if passing else next(iter(self._views))))
 
     def _bytes(self) -> int:
         return sum(v.features.nbytes + 5 * v.field.heat.nbytes for v in self._views.values())
+
+
+def _key(micrograph: Micrograph, known: Known, diameter_A: float) -> Key:
+    return micrograph.path, micrograph.name, micrograph.pixel_size_A, known.trunk, diameter_A
+
+
+def _seeing(key: Key) -> tuple[str, float]:
+    """Trunk and diameter: views of others are the first that are not wanted any more."""
+    return key[-2:]

@@ -71,9 +71,11 @@ class LearnView:
         self.heat_on = False
         self.before = False
         self._asked = 0
+        self._diameter_A: float | None = None
         self._points_were_visible = True
         run.changed.connect(self.refresh)
         self.session.current_changed.connect(self._on_current)
+        self.session.picks_changed.connect(self._on_picks)
 
     def show_heat(self, on: bool) -> None:
         """Show the heat map, or not."""
@@ -100,6 +102,7 @@ class LearnView:
         """Look again; of several requests the last one counts."""
         self._asked += 1
         name, diameter_A = self.session.current, self.session.diameter_A
+        self._diameter_A = diameter_A
         wanted = self.run.ready and (self.heat_on or self.before)
         if not wanted or name is None or diameter_A is None:
             self.heat.clear()
@@ -107,9 +110,12 @@ class LearnView:
             return
         micrograph, run = self.session.micrographs[name], self.run
         work = partial(look, run.pickers, run.views, micrograph, diameter_A, before=self.before)
+        number = self._asked
         self.looking.emit(True)
         self.run.background.submit(
-            work, partial(self._arrived, self._asked), partial(self._failed, self._asked)
+            lambda: work() if number == self._asked else None,  # the user is elsewhere by now
+            partial(self._arrived, number),
+            partial(self._failed, number),
         )
 
     def release(self) -> None:
@@ -127,13 +133,19 @@ class LearnView:
             self.points.visible = False
         self.refresh()
 
+    def _on_picks(self, names: frozenset[str] | None) -> None:
+        """Picks of another diameter may have come."""
+        here = names is None or self.session.current in names
+        if here and self.session.diameter_A != self._diameter_A:
+            self.refresh()
+
     def _failed(self, number: int, error: CryoAIError) -> None:
         if number == self._asked:
             self.looking.emit(False)
             self.run.background.failed.emit(error)
 
-    def _arrived(self, number: int, seen: Seen) -> None:
-        if number != self._asked or seen.name != self.session.current:
+    def _arrived(self, number: int, seen: Seen | None) -> None:
+        if number != self._asked or seen is None or seen.name != self.session.current:
             return
         self.looking.emit(False)
         if not self.layers.up_to_date:

@@ -19,6 +19,7 @@ from napari_cryoai.ui.session import Session
 from napari_cryoai.ui.settings import setting
 
 FIRST = ("diameter_A", "detector")
+AT_WORK = CryoAIError("the picker is at work already", remedy="Wait until it is done, or cancel it")
 NO_EXAMPLES = CryoAIError(
     "the template detector has nothing to look for",
     remedy="Pick with the blob detector first, or add 20 or more picks by hand, or give references"
@@ -137,6 +138,9 @@ class PickPanel(QWidget):
         return None
 
     def _start(self, names: list[str]) -> None:
+        if self.run.runner.running or self._held:
+            self.report(AT_WORK)  # asked for by the command palette: the buttons are disabled
+            return
         try:
             params = self.params()
         except CryoAIError as error:

@@ -282,6 +282,7 @@ class PickParticles(DockPanel):
     def _connect_learning(self) -> None:
         run = self.learn_run
         run.reference = lambda: self.compare.reference
+        run.waits = lambda: self.pick.run.runner.running
         run.runner.progressed.connect(lambda _p: self._refresh_rows())
         self.opener.leaving.connect(run.cancel)
         self.navigator.shown.connect(lambda _view: self.learn_view.refresh())

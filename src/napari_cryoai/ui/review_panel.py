@@ -115,19 +115,21 @@ class ReviewPanel(QWidget):
         if name is None or diameter_A is None:
             return
         self._asked += 1
+        number = self._asked
         rows = self.session.document.picks.rows_of(name)
         among = self.session.document.picks.select(rows[self.session.candidates[rows]]).of(name)
         micrograph = self.session.micrographs[name]
+        work = partial(doubtful, run.pickers, run.views, micrograph, diameter_A, among)
         run.background.submit(
-            partial(doubtful, run.pickers, run.views, micrograph, diameter_A, among),
-            partial(self._arrived, self._asked, name, among, again),
+            lambda: work() if number == self._asked else None,  # the user is elsewhere by now
+            partial(self._arrived, number, name, among, again),
             self._failed,
         )
 
     def _arrived(
-        self, number: int, name: str, picks: PickTable, again: bool, rows: NDArray[np.intp]
+        self, number: int, name: str, picks: PickTable, again: bool, rows: NDArray[np.intp] | None
     ) -> None:
-        if number != self._asked or name != self.session.current:
+        if rows is None or number != self._asked or name != self.session.current:
             return
         if again and self.queue.name == name:
             self.queue.go_on(rows, picks)

@@ -60,7 +60,7 @@ class ReviewQueue:
         self.items: list[Item] = []
         self.at = 0
         self.since_learning = 0
-        self._skipped: set[int] = set()
+        self._passed: set[tuple[float, float]] = set()
         session.picks_changed.connect(self._on_picks)
 
     # What there is ------------------------------------------------------------------------------
@@ -90,14 +90,15 @@ class ReviewQueue:
     def begin(self, name: str, rows: NDArray[np.intp], picks: PickTable) -> None:
         """Review picks of a micrograph: these rows of its table, in this order."""
         self.name, self.at, self.since_learning = name, 0, 0
-        self._skipped.clear()
+        self._passed.clear()
         self.items = _items(picks, rows[:LENGTH])
         self.changed.emit()
 
     def go_on(self, rows: NDArray[np.intp], picks: PickTable) -> None:
         """The picks were replaced: go on with new ones, and keep what is behind."""
+        self._pass(self.items[: self.at])
+        seen = np.array(sorted(self._passed)).reshape(-1, 2)
         behind = [item for item in self.items[: self.at] if self.decision(item) is not None]
-        seen = np.array([item.yx_px for item in self.items[: self.at]]).reshape(-1, 2)
         ahead = [item for item in _items(picks, rows) if not _near(seen, item)]
         self.items = behind + ahead[: max(0, LENGTH - len(behind))]
         self.at, self.since_learning = len(behind), 0
@@ -137,6 +138,7 @@ class ReviewQueue:
         undone = [i for i, item in enumerate(self.items) if self.decision(item) != before[item.id]]
         if undone:
             self.at = undone[-1]
+            self._passed.discard(self.items[self.at].yx_px)
             self.since_learning = max(0, self.since_learning - 1)
         self.changed.emit()
 
@@ -166,11 +168,16 @@ class ReviewQueue:
         if self.name is not None and (names is None or self.name in names):
             self._forget_gone()
 
+    def _pass(self, items: list[Item]) -> None:
+        """Remember where these were: their rows may go when the picker has learned."""
+        self._passed.update(item.yx_px for item in items)
+
     def _forget_gone(self) -> None:
         """Items whose rows are no longer there (a run of the picker) cannot be decided."""
         picks = self.session.document.picks
         there = [_row(picks, item.id) is not None for item in self.items]
         if not all(there):
+            self._pass(self.items[: self.at])
             self.at = sum(there[: self.at])
             self.items = [item for item, stays in zip(self.items, there, strict=True) if stays]
         self.changed.emit()
