@@ -14,7 +14,7 @@ Floats = NDArray[np.floating]
 LARGEST = 500.0
 """Logit of a probability; the exponential of a larger one may be no number."""
 
-PULL = 4.0
+PULL = 32.0
 """Peaks that the expected share of particles is worth when that of a micrograph is estimated."""
 
 

@@ -30,13 +30,16 @@ from napari_cryoai.picking.detectors import (
 )
 from napari_cryoai.picking.diameter import estimate_diameter
 from napari_cryoai.picking.junk import lies_in
-from napari_cryoai.picking.preprocess import Prepared, prepare
+from napari_cryoai.picking.preprocess import DIAMETER_PX, Prepared, prepare
 from napari_cryoai.picking.references import average_picks, load_references
 from napari_cryoai.picking.threshold import choose_threshold
 
 DetectorName = Literal["transformer", "blob", "template"]
 
 MICROGRAPHS_FOR_DIAMETER = 3
+
+LARGEST_PX = 8192
+"""Side of a prepared micrograph; a larger one would take gigabytes."""
 
 
 class PickParams(Params):
@@ -367,7 +370,8 @@ def _references(
 
 
 def _check_size(micrograph: Micrograph, diameter_px: float) -> None:
-    if diameter_px < 6 or min(micrograph.shape) < 3 * diameter_px:
+    too_small = max(micrograph.shape) * DIAMETER_PX > LARGEST_PX * diameter_px
+    if diameter_px < 6 or too_small or min(micrograph.shape) < 3 * diameter_px:
         raise CryoAIError(
             f"a particle of {diameter_px:.0f} pixels does not go with an image of "
             f"{micrograph.shape[1]} x {micrograph.shape[0]}",
