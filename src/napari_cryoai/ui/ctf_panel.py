@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QScrollArea, QSizePolicy, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.micrographs import is_micrograph
@@ -21,7 +21,7 @@ from napari_cryoai.ui.empty import EmptyState
 from napari_cryoai.ui.extract_panel import ExtractPanel
 from napari_cryoai.ui.links import Links
 from napari_cryoai.ui.opening import OpenBar, Opener, PixelSizeBar
-from napari_cryoai.ui.parts import Banners, Section
+from napari_cryoai.ui.parts import Banners, SectionColumn
 from napari_cryoai.ui.sample_data import sample_folder
 from napari_cryoai.ui.session import Session, join, leave, panel_of, part, session_of
 from napari_cryoai.ui.thon_rings import ThonRings
@@ -206,37 +206,22 @@ class CtfExtraction(DockPanel):
         self.working.setChildrenCollapsible(False)
         self.table.setMinimumHeight(4 * ROW)
         self.working.addWidget(self.table)
-        self.working.addWidget(self._scroll())
+        self.working.addWidget(self._column())
         self.working.setStretchFactor(0, 1)
         self.working.setStretchFactor(1, 3)
         self.working.setSizes([8 * ROW, 24 * ROW])
         return self.working
 
-    def _scroll(self) -> QScrollArea:
-        body = QWidget(self)
-        column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, 6, 0)
-        column.setSpacing(4)
-        self.sections = {}
-        for title, panel in (
-            ("Estimate", self.estimate),
-            ("Thon rings", self.rings),
-            ("Exclude micrographs", self.limits),
-            ("Extract particles", self.extract),
-        ):
-            section = Section(title, parent=body)
-            section.form.addWidget(panel)
-            column.addWidget(section)
-            self.sections[title] = section
-        column.addStretch(1)
-        area = QScrollArea(self)
-        body.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        area.setWidget(body)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.area = area
-        return area
+    def _column(self) -> SectionColumn:
+        panels = (
+            ("Estimate", self.estimate, True),
+            ("Thon rings", self.rings, True),
+            ("Exclude micrographs", self.limits, True),
+            ("Extract particles", self.extract, True),
+        )
+        self.area = SectionColumn(panels, self)
+        self.sections = self.area.sections
+        return self.area
 
     # Wiring -------------------------------------------------------------------------------------
 

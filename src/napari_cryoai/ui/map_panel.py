@@ -7,12 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
-    QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -30,7 +28,7 @@ from napari_cryoai.ui.map_session import OpenMap, map_session_of, set_map_panel
 from napari_cryoai.ui.map_slice_panel import SlicePanel
 from napari_cryoai.ui.map_surface_panel import SurfacePanel
 from napari_cryoai.ui.map_surfaces import SurfaceMaker
-from napari_cryoai.ui.parts import Banners, Section, button, hint
+from napari_cryoai.ui.parts import Banners, SectionColumn, button, hint
 
 WHAT_NEXT = (
     "Drop a map here, or open one.\n\n"
@@ -125,34 +123,19 @@ class MapPanel(DockPanel):
             ("Try it on a simulated map", self.open_sample),
             self,
         )
-        self.area = self._sections()
+        self.area = self._column()
+        self.sections = self.area.sections
         layout.addWidget(self.empty, 1)
         layout.addWidget(self.area, 1)
 
-    def _sections(self) -> QScrollArea:
-        body = QWidget(self)
-        column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, 6, 0)
-        column.setSpacing(4)
-        self.sections = {}
-        for title, panel, open_ in (
+    def _column(self) -> SectionColumn:
+        panels = (
             ("Surface", self.surface, True),
             ("Slices", self.slices, True),
             ("Half maps (FSC)", self.fsc, False),
             ("About this map", self.facts, False),
-        ):
-            section = Section(title, open_=open_, parent=body)
-            section.form.addWidget(panel)
-            column.addWidget(section)
-            self.sections[title] = section
-        column.addStretch(1)
-        area = QScrollArea(self)
-        body.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        area.setWidget(body)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        return area
+        )
+        return SectionColumn(panels, self)
 
     # Wiring -------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from qtpy.QtCore import Qt, QTimer, Signal
@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -65,6 +66,40 @@ class Section(QWidget):
             f" border-radius: 3px; background: {shade}; }}"
         )
         self._button.setIcon(icons.icon("down" if on else "right", theme.colour("text")))
+
+
+class SectionColumn(QScrollArea):
+    """Sections below each other; scrolls where they do not fit.
+
+    Parameters
+    ----------
+    panels
+        Title, what is inside, and whether it is unfolded at first.
+
+    Attributes
+    ----------
+    sections
+        By title.
+    """
+
+    def __init__(self, panels: Iterable[tuple[str, QWidget, bool]], parent: QWidget | None = None):
+        super().__init__(parent)
+        body = QWidget(self)
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, 6, 0)
+        column.setSpacing(4)
+        self.sections: dict[str, Section] = {}
+        for title, panel, open_ in panels:
+            section = Section(title, open_=open_, parent=body)
+            section.form.addWidget(panel)
+            column.addWidget(section)
+            self.sections[title] = section
+        column.addStretch(1)
+        body.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.setWidget(body)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
 
 class Banner(QFrame):

@@ -14,8 +14,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QScrollArea,
-    QSizePolicy,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -41,7 +39,7 @@ from napari_cryoai.ui.learn_view import LearnView
 from napari_cryoai.ui.micrograph_list import ROW, MicrographList
 from napari_cryoai.ui.navigator import Navigator
 from napari_cryoai.ui.opening import OpenBar, Opener, PixelSizeBar
-from napari_cryoai.ui.parts import Banners, Section, button
+from napari_cryoai.ui.parts import Banners, SectionColumn, button
 from napari_cryoai.ui.pick_panel import PickPanel
 from napari_cryoai.ui.pick_run import words_for
 from napari_cryoai.ui.review_dock import ReviewDock
@@ -203,7 +201,7 @@ class PickParticles(DockPanel):
         column.setSpacing(5)
         column.addLayout(row)
         column.addWidget(self.tool_bar)
-        column.addWidget(self._scroll(), 1)
+        column.addWidget(self._column(), 1)
         self.list.setMinimumHeight(3 * ROW)
         split = QSplitter(Qt.Orientation.Vertical, self.working)
         split.setChildrenCollapsible(False)
@@ -217,34 +215,20 @@ class PickParticles(DockPanel):
         layout.addWidget(split)
         return self.working
 
-    def _scroll(self) -> QScrollArea:
-        body = QWidget(self)
-        column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, 6, 0)
-        column.setSpacing(4)
-        self.sections = {}
-        for title, panel, open_ in (
+    def _column(self) -> SectionColumn:
+        panels = (
             ("Pick", self.pick, True),
             ("Learn", self.learn, True),
             ("Filter", self.filters, True),
             ("Compare with reference", self.compare, False),
             ("Export", self.export, True),
-        ):
-            section = Section(title, open_=open_, parent=body)
-            section.form.addWidget(panel)
-            column.addWidget(section)
-            self.sections[title] = section
+        )
+        column = SectionColumn(panels, self)
+        self.sections = column.sections
         self.sections["Export"].form.addWidget(
             button("Import picks…", self.ask_import, icon="folder", tip="Of any program")
         )
-        column.addStretch(1)
-        area = QScrollArea(self)
-        body.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        area.setWidget(body)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        return area
+        return column
 
     # Wiring -------------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from napari_cryoai.physics.simulators.fragments import SHARE, add_fragments, broken_off
 from napari_cryoai.physics.simulators.micrograph_model import MicrographModel
@@ -40,10 +39,3 @@ def test_fragments_change_the_image_and_nothing_else():
     assert np.array_equal(plain.junk, littered.junk)
     change = littered.image - plain.image
     assert 0.05 < change.std() / plain.image.std() < 1
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-def test_none_are_there_unless_asked_for(seed):
-    assert MODEL.n_fragments == 0
-    again = simulate_micrograph(replace(MODEL, n_fragments=0), seed)
-    assert np.array_equal(simulate_micrograph(MODEL, seed).image, again.image)
