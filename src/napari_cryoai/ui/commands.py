@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import napari
 
@@ -24,14 +24,7 @@ def panel() -> PickParticles:
     CryoAIError
         If there is no viewer.
     """
-    viewer = napari.current_viewer()
-    if viewer is None:
-        raise CryoAIError("there is no napari window", remedy="Start napari first")
-    found = panel_of(viewer)
-    if found is None:
-        viewer.window.add_plugin_dock_widget("napari-cryoai", "Pick particles")
-        found = panel_of(viewer)
-    assert found is not None  # noqa: S101 - it was just opened
+    found: PickParticles = _opened(panel_of, "Pick particles")
     return found
 
 
@@ -104,14 +97,7 @@ def map_panel() -> MapPanel:
     CryoAIError
         If there is no viewer.
     """
-    viewer = napari.current_viewer()
-    if viewer is None:
-        raise CryoAIError("there is no napari window", remedy="Start napari first")
-    found = map_panel_of(viewer)
-    if found is None:
-        viewer.window.add_plugin_dock_widget("napari-cryoai", "Map")
-        found = map_panel_of(viewer)
-    assert found is not None  # noqa: S101 - it was just opened
+    found: MapPanel = _opened(map_panel_of, "Map")
     return found
 
 
@@ -160,3 +146,15 @@ brush = _action("brush")
 eraser = _action("erase")
 toggle_filter = _action("filter")
 toggle_rejected = _action("grey")
+
+
+def _opened(panel_in: Callable[[Any], Any], title: str) -> Any:
+    """A panel of the current viewer, opened if need be."""
+    viewer = napari.current_viewer()
+    if viewer is None:
+        raise CryoAIError("there is no napari window", remedy="Start napari first")
+    found = panel_in(viewer)
+    if found is None:
+        viewer.window.add_plugin_dock_widget("napari-cryoai", title)
+        found = panel_in(viewer)
+    return found
