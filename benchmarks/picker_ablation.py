@@ -18,7 +18,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from napari_cryoai.cli.train import write_trained
+from napari_cryoai.cli.train import write_picker
 from napari_cryoai.io.weights import read_weights
 from napari_cryoai.jobs.run import run_to_console
 from napari_cryoai.picking.train import TrainPickerParams, train
@@ -61,7 +61,7 @@ def trained(params: TrainPickerParams, examples: Pool, validation: Pool, file: P
         job = train(
             params, examples, validation, checkpoint=file.with_suffix(".checkpoint"), resume=True
         )
-        write_trained(file, run_to_console(job, file.stem), params, len(examples))
+        write_picker(file, run_to_console(job, file.stem), params, len(examples))
     return read_weights(file, "picker").facts
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 import numpy as np
 import pytest
 import torch
@@ -15,7 +13,6 @@ from napari_cryoai.picking.batches import (
     HIDDEN,
     PATCH,
     augmented,
-    batches_ahead,
     ending,
     hide,
     make_batch,
@@ -142,34 +139,6 @@ def test_one_seed_one_batch():
     assert torch.equal(a.hidden, b.hidden)
     assert all(torch.equal(s, t) for s, t in zip(a.targets, b.targets, strict=True))
     assert not torch.equal(a.image, c.image)
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-def test_batches_come_in_their_order_and_only_as_many_as_are_wanted(threads):
-    made = []
-
-    def make(step):
-        made.append(step)
-        return step
-
-    ahead = batches_ahead(make, 5, threads)
-    assert list(islice(ahead, 10)) == list(range(5, 15))
-    ahead.close()
-    count = len(made)
-    assert sorted(made) == list(range(5, 5 + count))
-    assert count <= 10 + threads + 1
-
-
-def test_a_batch_that_fails_fails_where_it_is_used():
-    def make(step):
-        if step == 2:
-            raise OSError("the disk is gone")
-        return step
-
-    ahead = batches_ahead(make, 0, 2)
-    assert list(islice(ahead, 2)) == [0, 1]
-    with pytest.raises(OSError, match="disk"):
-        next(ahead)
 
 
 def test_beyond_its_end_an_example_is_what_the_network_adds_to_a_micrograph():

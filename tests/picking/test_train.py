@@ -12,6 +12,7 @@ import torch
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.jobs.progress import Progress, finish
+from napari_cryoai.nets import run as run_module
 from napari_cryoai.picking import train as train_module
 from napari_cryoai.picking.batches import make_batch
 from napari_cryoai.picking.losses import picking_loss
@@ -95,7 +96,7 @@ def test_a_training_cut_short_ends_where_an_uninterrupted_one_does(
 ):
     whole = finish(_train(examples, steps=8, pretrain_share=0.5))
     checkpoint = tmp_path / "picker.checkpoint"
-    monkeypatch.setattr(train_module, "CHECKPOINT_S", -1.0)
+    monkeypatch.setattr(run_module, "CHECKPOINT_S", -1.0)
     job = _train(examples, steps=8, pretrain_share=0.5, checkpoint=checkpoint)
     for _ in range(2 * cut):  # a step, and what is found after it
         next(job)
@@ -187,7 +188,7 @@ def test_without_examples_there_is_nothing_to_learn(examples):
 
 def test_hours_end_a_training_too(examples, monkeypatch):
     clock = count(step=0.05)
-    monkeypatch.setattr(train_module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(run_module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     trained = finish(_train(examples, hours=2 / 3600, pretrain_share=0.5))
     assert min(trained.steps) > 5
     assert abs(trained.steps[0] - trained.steps[1]) <= 2

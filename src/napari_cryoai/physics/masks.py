@@ -51,6 +51,7 @@ def mask_of_map(
     low_pass_A: float = LOW_PASS_A,
     dilate_A: float = DILATE_A,
     edge_A: float = EDGE_A,
+    fill_holes: bool = False,
 ) -> Tensor:
     """Soft mask around the density of a map.
 
@@ -69,6 +70,8 @@ def mask_of_map(
         How far beyond the threshold the mask is 1.
     edge_A
         Width of its fall to 0.
+    fill_holes
+        Whether cavities that are closed after widening belong to it.
 
     Returns
     -------
@@ -88,7 +91,7 @@ def mask_of_map(
             f"no density lies above {level:.4g} in the map low-passed to {low_pass_A:g} A",
             remedy="Give a lower threshold",
         )
-    return _grown(inside, pixel_size_A, dilate_A, edge_A).to(map_.device)
+    return _grown(inside, pixel_size_A, dilate_A, edge_A, fill_holes).to(map_.device)
 
 
 def mask_of_model(
@@ -157,12 +160,19 @@ def _fall(distance: Tensor, width: float) -> Tensor:
 
 
 def _grown(
-    inside: NDArray[np.bool_], pixel_size_A: float, dilate_A: float, edge_A: float
+    inside: NDArray[np.bool_],
+    pixel_size_A: float,
+    dilate_A: float,
+    edge_A: float,
+    fill_holes: bool = False,
 ) -> Tensor:
-    from scipy.ndimage import distance_transform_edt  # slow to import
+    from scipy.ndimage import binary_fill_holes, distance_transform_edt  # slow to import
 
     distance = torch.from_numpy(distance_transform_edt(~inside).astype(np.float32)) * pixel_size_A
-    return _fall(distance - dilate_A, edge_A)
+    mask = _fall(distance - dilate_A, edge_A)
+    if fill_holes:
+        mask[torch.from_numpy(binary_fill_holes((distance <= dilate_A).numpy()))] = 1.0
+    return mask
 
 
 def _without_specks(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -117,21 +114,6 @@ def hide(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.bool_]:
     coarse = rng.random([-(-n // PATCH) for n in shape]) < HIDDEN
     fine = coarse.repeat(PATCH, 0).repeat(PATCH, 1)
     return np.ascontiguousarray(fine[: shape[0], : shape[1]])
-
-
-def batches_ahead(make: Callable[[int], Batch], first: int, threads: int) -> Generator[Batch]:
-    """`make(first)`, `make(first + 1)` and so on, made in threads before they are needed."""
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[Batch]] = deque()
-        try:
-            while True:
-                while len(waiting) <= threads:
-                    waiting.append(pool.submit(make, first))
-                    first += 1
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def _crop(

@@ -26,8 +26,8 @@ BORDER_PX = 8
 BY_RULE, ASSEMBLED, OF_RESIDUES, OF_ATOMS = 0.4, 0.3, 0.2, 0.1
 """Where particles come from. Potentials of atoms are what costs time, and differ least."""
 
-WRONG_DIAMETER = 0.25
-"""How far off the diameter may be that the user gives, relative to the true one."""
+WRONG_DIAMETER = 1.5
+"""At most this much too large or too small is the diameter that the user gives."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +83,8 @@ def make_example(seed: int, structures: Sequence[Path], side_px: int = SIDE_PX) 
 
 def _given_diameter(rng: np.random.Generator) -> float:
     """What the user says over what is true: mostly near, at times far off."""
-    off = rng.normal(0, 0.08) if rng.random() < 0.6 else rng.uniform(-1, 1) * WRONG_DIAMETER
-    return float(1 + np.clip(off, -WRONG_DIAMETER, WRONG_DIAMETER))
+    off = rng.normal(0, 0.2) if rng.random() < 0.6 else rng.uniform(-1, 1)
+    return float(WRONG_DIAMETER ** np.clip(off, -1, 1))
 
 
 def _draw_particle(rng: np.random.Generator, structures: Sequence[Path]) -> Particle | Conformers:

@@ -119,8 +119,8 @@ def simulate_half_maps(
     def one(distribution: Distribution) -> float:
         return float(distribution.draw(1, rng)[0])
 
-    moving = with_b_field(structure.centred(), rng, one(model.b_factor_A2), one(model.b_spread))
-    scene = _scene(moving, model, n, pixel_size_A, rng, round(one(model.glycans)))
+    scene = draw_scene(structure, model, n, pixel_size_A, rng)
+    moving = scene.structure
     resolution_A = max(one(model.resolution_A), 2.02 * pixel_size_A)
     fall_A2 = 2 * resolution_A**2 * math.log(6 * one(model.ssnr))
     fsc = fsc_curve(n, pixel_size_A, resolution_A, fall_A2)
@@ -207,21 +207,35 @@ def noisy_half(density: Tensor, mask: Tensor, fsc: Tensor, seen: Tensor, seed: i
 
 
 @dataclass(frozen=True, eq=False)
-class _Scene:
+class Scene:
+    """All that has density, and where; maps are `(n, n, n)`.
+
+    Attributes
+    ----------
+    density, mask, labels, structure
+        As those of `SimulatedHalfMaps`.
+    """
+
     density: Tensor
     mask: Tensor
     labels: Tensor
+    structure: Structure
 
 
-def _scene(
+def draw_scene(
     structure: Structure,
     model: HalfMapModel,
     n: int,
     pixel_size_A: float,
     rng: np.random.Generator,
-    n_glycans: int,
-) -> _Scene:
-    """All that has density, and where."""
+) -> Scene:
+    """Give the structure its motion and its company."""
+
+    def one(distribution: Distribution) -> float:
+        return float(distribution.draw(1, rng)[0])
+
+    structure = with_b_field(structure.centred(), rng, one(model.b_factor_A2), one(model.b_spread))
+    n_glycans = round(one(model.glycans))
     parts = [(PROTEIN, structure.select(~structure.is_nucleic()))]
     parts.append((NUCLEIC, structure.select(structure.is_nucleic())))
     if rng.random() < model.nucleic:
@@ -245,7 +259,7 @@ def _scene(
             near = _near(inside, n, pixel_size_A)
             labels[near > 0.5] = label
             mask = torch.maximum(mask, near)
-    return _Scene(density, mask, labels)
+    return Scene(density, mask, labels, structure)
 
 
 def _near(structure: Structure, n: int, pixel_size_A: float) -> Tensor:

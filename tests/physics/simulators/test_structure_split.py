@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_cryoai.io.structures import read_structure, structures_in
-from napari_cryoai.picking.training_split import chain_words, families, split_structures
+from napari_cryoai.physics.simulators.structure_split import chain_words, families, split_structures
 
 LETTERS = [gemmi.expand_one_letter(c, gemmi.ResidueKind.AA) for c in "ARNDCQEGHILKMFPSTWYV"]
 DATA = Path(__file__).parents[3] / "shared" / "data" / "structures"
