@@ -1,4 +1,4 @@
-"""`cryoai fsc` and `cryoai evaluate map`."""
+"""`cryoai fsc`."""
 
 from __future__ import annotations
 
@@ -74,22 +74,6 @@ def test_a_voxel_size_of_ones_own_scales_the_resolution(maps: Path) -> None:
         for more in ([], ["--pixel-size-A", 2 * PIXEL_A])
     )
     assert doubled == pytest.approx(2 * plain)
-
-
-def test_a_map_is_compared_with_the_truth(maps: Path) -> None:
-    words = ["evaluate", "map", maps / "half1.mrc", "--reference", maps / "truth.mrc", "--json"]
-    report = json.loads(run(*words, "--mask", maps / "mask.mrc")[1])
-    assert report["unmasked"]["resolution_0.5_A"] == pytest.approx(RESOLUTION_A, rel=0.15)
-    assert report["masked"]["correlation"] > report["unmasked"]["correlation"] > 0.1
-    code, out, _ = run("evaluate", "map", maps / "half1.mrc", "--reference", maps / "truth.mrc")
-    assert code == 0 and "correlation" in out
-
-
-def test_the_truth_agrees_with_itself_to_nyquist(maps: Path) -> None:
-    words = ["evaluate", "map", maps / "truth.mrc", "--reference", maps / "truth.mrc", "--json"]
-    report = json.loads(run(*words)[1])["unmasked"]
-    assert report["correlation"] == pytest.approx(1)
-    assert report["resolution_0.5_A"] == pytest.approx(2 * PIXEL_A)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from napari_cryoai.cli.options import PATH, errors_told
+from napari_cryoai.cli.evaluate_params import EvaluateMapParams
+from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.picks import PickTable, concatenate
 from napari_cryoai.io.names import match_to_names
@@ -65,20 +67,33 @@ def evaluate_picks(
 
 @evaluate_group.command("map")
 @click.argument("map_", metavar="MAP", type=PATH)
-@click.option("--reference", required=True, type=PATH, help="Map to compare with: the truth.")
+@click.option("--reference", type=PATH, help="Map to compare with: the truth.")
+@click.option("--model", type=PATH, help="Atomic model to compare with, fitted to MAP.")
 @click.option("--mask", type=PATH, help="Soft mask, a map from 0 to 1.")
+@click.option("--output", type=PATH, help="Folder to write fsc.csv, fsc.png and residues.csv to.")
+@params_options(EvaluateMapParams)
 @click.option("--json", "as_json", is_flag=True, help="Report in JSON, for machines.")
-def evaluate_map_command(map_: Path, reference: Path, mask: Path | None, as_json: bool) -> None:
-    """Compare MAP with a reference on the same grid.
+def evaluate_map_command(
+    map_: Path,
+    reference: Path | None,
+    model: Path | None,
+    mask: Path | None,
+    output: Path | None,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Compare MAP with a reference on the same grid, with an atomic model, or with both.
 
     Prints the resolution at FSC 0.5 (what counts against a noise-free reference) and 0.143, and the
-    correlation of the voxels; with a mask, both inside it too.
+    correlation of the voxels; with a mask, both inside it too. With a model also the correlations
+    CC_box, CC_mask, CC_volume and CC_peaks, and the mean Q-score.
     """
-    # Imported late: torch takes seconds to load, and picks need none of it.
-    from napari_cryoai.cli.fsc import evaluate_map
-
     with errors_told(as_json):
-        evaluate_map(map_, reference, mask, as_json)
+        params = params_from(EvaluateMapParams, values)
+        # Imported late: torch takes seconds to load, and picks need none of it.
+        from napari_cryoai.cli.evaluate_map import Sources, evaluate_map
+
+        evaluate_map(Sources(map_, reference, model, mask), params, output, as_json)
 
 
 def as_dict(comparison: Comparison, n_reference: int, left_out: list[str]) -> dict[str, object]:

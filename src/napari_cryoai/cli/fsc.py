@@ -1,4 +1,4 @@
-"""`cryoai fsc`: the resolution that two half maps speak for; and maps against a reference."""
+"""`cryoai fsc`: the resolution that two half maps speak for."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ from napari_cryoai.physics.fsc import (
     MAP_TO_MODEL,
     FscCurve,
     HalfMapFsc,
-    fsc,
     half_map_fsc,
-    masked_fsc,
 )
 from napari_cryoai.reconstruction.fsc_picture import (
     resolution_text,
@@ -91,25 +89,6 @@ def fsc_command(
         report(curves.curves(), as_json, pixel_size_A)
 
 
-def evaluate_map(map_: Path, reference: Path, mask: Path | None, as_json: bool) -> None:
-    """What `cryoai evaluate map` does; here because it needs torch, and its group does not.
-
-    Raises
-    ------
-    CryoAIError
-        If the maps cannot be read, or do not lie on the same grid.
-    """
-    paths = [map_, reference] + ([mask] if mask else [])
-    pixel_size_A, maps = read_on_one_grid(paths, None)
-    n = max(maps[0].shape)
-    curves = {"unmasked": FscCurve(fsc(maps[0], maps[1]), n, pixel_size_A)}
-    correlations = {"unmasked": correlation(maps[0], maps[1])}
-    if mask:
-        curves["masked"] = FscCurve(masked_fsc(*maps), n, pixel_size_A)
-        correlations["masked"] = correlation(*maps)
-    report(curves, as_json, pixel_size_A, correlations)
-
-
 def read_on_one_grid(
     paths: list[Path], pixel_size_A: float | None
 ) -> tuple[float, tuple[Tensor, ...]]:
@@ -129,54 +108,44 @@ def read_on_one_grid(
         them holds nothing.
     """
     first = read_map(paths[0], pixel_size_A)
-    maps = [first.data]
-    for path in paths[1:]:
-        other = read_map(path, pixel_size_A)
-        _check_grid(first, other, path)
-        maps.append(other.data)
-    for path, data in zip(paths[:2], maps[:2], strict=True):
-        _check_contrast(data, path)
-    for path, data in zip(paths[2:], maps[2:], strict=True):
-        _check_mask(data, path)
-    return first.pixel_size_A, tuple(torch.from_numpy(data) for data in maps)
+    second = read_map(paths[1], pixel_size_A)
+    _check_grid(first, second, paths[1])
+    masks = [read_mask(path, first, pixel_size_A) for path in paths[2:]]
+    for path, density in zip(paths[:2], (first, second), strict=True):
+        _check_contrast(density.data, path)
+    return first.pixel_size_A, (*(torch.from_numpy(m.data) for m in (first, second)), *masks)
 
 
-def correlation(a: Tensor, b: Tensor, weights: Tensor | None = None) -> float | None:
-    """Pearson's correlation of two maps over all voxels, or with weights; none if one is flat."""
-    w = torch.ones_like(a, dtype=torch.float64) if weights is None else weights.double()
-    w = w / w.sum()
-    a, b = (m.double() - (w * m.double()).sum() for m in (a, b))
-    power = float((w * a * a).sum() * (w * b * b).sum())
-    return float((w * a * b).sum()) / math.sqrt(power) if power > 0 else None
+def read_mask(path: Path, density: DensityMap, pixel_size_A: float | None = None) -> Tensor:
+    """Read a mask `(nz, ny, nx)` for a map.
+
+    Raises
+    ------
+    CryoAIError
+        If box or voxel size are not those of the map, or its values are not those of a mask.
+    """
+    mask = read_map(path, pixel_size_A)
+    _check_grid(density, mask, path)
+    _check_mask(mask.data, path)
+    return torch.from_numpy(mask.data)
 
 
-def report(
-    curves: dict[str, FscCurve],
-    as_json: bool,
-    pixel_size_A: float,
-    correlations: dict[str, float | None] | None = None,
-) -> None:
-    """Tell the resolutions of curves, and correlations if there are some."""
-    found = {name: _resolutions(curve) for name, curve in curves.items() if name != "randomised"}
-    for name, value in (correlations or {}).items():
-        found[name]["correlation"] = value
+def report(curves: dict[str, FscCurve], as_json: bool, pixel_size_A: float) -> None:
+    """Tell the resolutions of curves."""
+    shown = {name: curve for name, curve in curves.items() if name != "randomised"}
     if as_json:
+        found = {name: resolutions(curve) for name, curve in shown.items()}
         click.echo(json.dumps({"pixel_size_A": pixel_size_A, **found}))
         return
-    columns = ["FSC 0.143", "FSC 0.5"] + (["correlation"] if correlations else [])
-    table = Table("", *columns)
-    for name, curve in curves.items():
-        if name == "randomised":
-            continue
+    table = Table("", "FSC 0.143", "FSC 0.5")
+    for name, curve in shown.items():
         cells = [resolution_text(curve.resolution_A(t)) for t in (HALF_MAPS, MAP_TO_MODEL)]
-        if correlations:
-            value = correlations[name]
-            cells.append("none" if value is None else f"{value:.4f}")
         table.add_row(name, *cells)
     Console(width=100).print(table)
 
 
-def _resolutions(curve: FscCurve) -> dict[str, float | None]:
+def resolutions(curve: FscCurve) -> dict[str, float | None]:
+    """The resolutions that a curve speaks for, as JSON; null where there is none."""
     named = {"resolution_0.143_A": HALF_MAPS, "resolution_0.5_A": MAP_TO_MODEL}
     values = {name: curve.resolution_A(level) for name, level in named.items()}
     return {name: v if math.isfinite(v) else None for name, v in values.items()}

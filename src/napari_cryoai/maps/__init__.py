@@ -1,0 +1,1 @@
+"""Half maps: denoised, and judged."""
