@@ -36,10 +36,10 @@ from napari_cryoai.physics.simulators.micrograph_set import (
     MicrographSet,
     write_micrograph_set,
 )
+from napari_cryoai.physics.simulators.structure_split import split_structures
 from napari_cryoai.picking.calibration import calibration_error
 from napari_cryoai.picking.evaluate import average_precision, match, precision_recall
 from napari_cryoai.picking.pick import PickParams, pick
-from napari_cryoai.physics.simulators.structure_split import split_structures
 
 PIXEL_A = 1.06
 SIDE_PX = 2048

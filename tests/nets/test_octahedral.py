@@ -63,5 +63,7 @@ def test_layers_turn_with_the_volume(rotation):
 def test_a_group_convolution_tells_orientations_apart():
     """Its output is not that of kernels that look alike from all sides."""
     torch.manual_seed(1)
-    found = Lift(1, 1, 3)(torch.from_numpy(np.random.default_rng(0).normal(size=(1, 1, 6, 6, 6))).float())
+    found = Lift(1, 1, 3)(
+        torch.from_numpy(np.random.default_rng(0).normal(size=(1, 1, 6, 6, 6))).float()
+    )
     assert len(torch.unique(found[0, :, 2, 3, 1])) == ORDER

@@ -1,0 +1,152 @@
+"""The job that takes two half maps to a denoised map, and judges it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from napari_cryoai.core.density_map import DensityMap, check_same_grid
+from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.jobs.params import Params
+from napari_cryoai.jobs.progress import Job, Progress
+from napari_cryoai.jobs.waiting import beside, waiting
+from napari_cryoai.maps.denoised import Denoised, Denoiser
+from napari_cryoai.maps.denoisers import Model, denoiser
+from napari_cryoai.maps.learned import LearnedDenoiser
+from napari_cryoai.maps.rescue import rescue
+from napari_cryoai.maps.validate import validate
+from napari_cryoai.maps.verdict import Verdict, not_verifiable
+
+
+class DenoiseParams(Params):
+    """How to denoise a map."""
+
+    model: Model = Field(
+        "unet",
+        title="Model",
+        description="unet, autoencoder: networks; wiener, local-snr: filters without any.",
+    )
+    rescue: bool = Field(
+        True,
+        title="Keep what both halves show",
+        description="Bring back density that was removed though both half maps have it.",
+    )
+    judge: bool = Field(
+        True,
+        title="Judge",
+        description="Test what was invented or lost; takes several times as long as denoising.",
+    )
+    weights: Path | None = Field(
+        None, title="Weights", description="Of a network that you have trained (.safetensors)."
+    )
+    device: str = Field(
+        "auto", title="Device", description="auto, cpu, cuda, cuda:1, mps: where to compute."
+    )
+    seed: int = Field(0, ge=0, title="Seed", description="Of the random phases of the tests.")
+
+
+@dataclass(frozen=True, eq=False)
+class DenoisedMap:
+    """A map after denoising, on the grid that it came on.
+
+    Attributes
+    ----------
+    full
+        The mean of the denoised halves, or the single map.
+    confidence
+        From 0 to 1: the correlation with the truth to expect around a voxel.
+    half1, half2
+        Denoised, if there were two.
+    verdict
+        Of the judge, if it was asked.
+    """
+
+    full: DensityMap
+    confidence: DensityMap
+    half1: DensityMap | None = None
+    half2: DensityMap | None = None
+    verdict: Verdict | None = None
+
+
+def denoise(
+    params: DenoiseParams,
+    half1: DensityMap,
+    half2: DensityMap | None,
+    mask: DensityMap | None = None,
+) -> Job[DenoisedMap]:
+    """Denoise two half maps, each alone; or a single map, whose result nobody can verify.
+
+    Parameters
+    ----------
+    half2
+        None for a single map.
+    mask
+        Soft, on the same grid: where the FSC is taken. Nothing is cut off by it.
+
+    Yields
+    ------
+    progress
+        In steps.
+
+    Raises
+    ------
+    CryoAIError
+        If the maps do not lie on one grid, hold no molecule, or the weights cannot be read.
+    """
+    for other, what in ((half2, "half maps"), (mask, "map and mask")):
+        if other is not None:
+            check_same_grid(half1, other, what=what)
+    soft = None if mask is None else torch.from_numpy(mask.data)
+    yield Progress(0, 100, "Denoising")
+    method = denoiser(params.model, mask=soft, weights=params.weights, device=params.device)
+    if half2 is None:
+        return (yield from _single(method, half1))
+    if params.rescue:
+        method = partial(_with_rescue, method, soft, params.seed)
+    halves = torch.from_numpy(half1.data), torch.from_numpy(half2.data)
+    work = partial(method, *halves, half1.pixel_size_A)
+    found = yield from waiting(work, Progress(1, 100, "Denoising"))
+    verdict = None
+    if params.judge:
+        verdict = yield from beside(
+            validate(method, *halves, half1.pixel_size_A, soft, seed=params.seed, denoised=found)
+        )
+    return DenoisedMap(
+        _placed(half1, found.full),
+        _placed(half1, found.confidence),
+        half1=_placed(half1, found.half1),
+        half2=_placed(half2, found.half2),
+        verdict=verdict,
+    )
+
+
+def _single(method: Denoiser, map_: DensityMap) -> Job[DenoisedMap]:
+    if not isinstance(method, LearnedDenoiser):
+        raise CryoAIError(
+            "this model needs two half maps", remedy="Give both, or choose the model unet"
+        )
+    work = partial(method.single, torch.from_numpy(map_.data), map_.pixel_size_A)
+    density, confidence = yield from waiting(work, Progress(1, 100, "Denoising"))
+    return DenoisedMap(_placed(map_, density), _placed(map_, confidence), verdict=not_verifiable())
+
+
+def _with_rescue(
+    method: Denoiser,
+    mask: Tensor | None,
+    seed: int,
+    half1: Tensor,
+    half2: Tensor,
+    pixel_size_A: float,
+) -> Denoised:
+    found = method(half1, half2, pixel_size_A)
+    return rescue(found, half1, half2, pixel_size_A, mask=mask, seed=seed).denoised
+
+
+def _placed(like: DensityMap, values: Tensor) -> DensityMap:
+    return like.with_data(np.ascontiguousarray(values.cpu().numpy(), np.float32))

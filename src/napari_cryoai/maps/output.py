@@ -1,0 +1,42 @@
+"""The files that denoising a map leaves behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from napari_cryoai.io.atomic import write_text
+from napari_cryoai.io.maps import write_map
+from napari_cryoai.jobs.record import RECORD
+from napari_cryoai.maps.denoise import DenoisedMap
+
+REPORT = "report.json"
+
+
+def write_denoised(found: DenoisedMap, output_dir: Path) -> list[Path]:
+    """Write denoised.mrc, confidence.mrc, and of two halves denoised_half1.mrc, denoised_half2.mrc;
+    of the judge report.json, fsc.csv, fsc.png, and maps of what it found.
+
+    Returns
+    -------
+    files
+        Written. Those of an earlier run are removed before the first of them is.
+    """
+    maps = {
+        "denoised.mrc": found.full,
+        "confidence.mrc": found.confidence,
+        "denoised_half1.mrc": found.half1,
+        "denoised_half2.mrc": found.half2,
+    }
+    for name in (*maps, REPORT, "fsc.csv", "fsc.png", RECORD):
+        (output_dir / name).unlink(missing_ok=True)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, density in maps.items():
+        if density is not None:
+            written.append(output_dir / name)
+            write_map(written[-1], density)
+    if found.verdict is not None:
+        write_text(output_dir / REPORT, json.dumps(found.verdict.as_dict(), indent=1) + "\n")
+        written.append(output_dir / REPORT)
+    return written
