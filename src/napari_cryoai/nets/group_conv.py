@@ -34,14 +34,16 @@ class GroupConv(nn.Module):
         Of the kernel.
     stride
         An even kernel with a stride of 2 keeps the middle of even boxes in place.
+    bias
+        Whether a constant is added to each field.
     """
 
-    def __init__(self, fields: int, to: int, side: int = 1, *, stride: int = 1):
+    def __init__(self, fields: int, to: int, side: int = 1, *, stride: int = 1, bias: bool = True):
         super().__init__()
         self.side, self.stride = side, stride
         spread = 1 / math.sqrt(fields * ORDER * side**3)
         self.weight = nn.Parameter(spread * torch.randn(to, fields, ORDER, side**3))
-        self.bias = nn.Parameter(torch.zeros(to))
+        self.bias = nn.Parameter(torch.zeros(to)) if bias else None
         self.taps: Tensor
         self.apart: Tensor
         self.register_buffer("taps", turned_taps(side), persistent=False)
@@ -50,7 +52,7 @@ class GroupConv(nn.Module):
 
     def forward(self, volume: Tensor) -> Tensor:
         """`(b, fields * 24, d, h, w)` to `(b, to * 24, ...)`."""
-        bias = self.bias.repeat_interleave(ORDER)
+        bias = None if self.bias is None else self.bias.repeat_interleave(ORDER)
         padding = (self.side - self.stride) // 2 if self.side > 1 else 0
         return functional.conv3d(volume, self.kernel(), bias, self.stride, padding)
 
