@@ -120,6 +120,20 @@ def test_confidence_is_high_in_the_molecule_and_none_in_solvent(simulated):
     assert 0 <= float(found.confidence.min()) <= float(found.confidence.max()) <= 1
 
 
+@torch.inference_mode()
+def test_large_maps_go_in_tiles_that_hardly_show(weights, monkeypatch):
+    found = load_denoiser(weights, CPU)
+    for parameter in found.network.core.outer.parameters():
+        torch.nn.init.normal_(parameter)
+    seen = torch.randn(2, 192, 16, 16, generator=torch.Generator().manual_seed(0))
+    bins = torch.ones(16)
+    whole = found._answer(*seen, bins).density
+    monkeypatch.setattr("napari_cryoai.maps.learned.LARGEST_TILE", 112)
+    tiled = found._answer(*seen, bins).density
+    assert not torch.equal(whole, tiled)  # there were several
+    torch.testing.assert_close(tiled, whole, atol=1e-2 * float((whole - seen[0]).std()), rtol=0)
+
+
 def test_pure_noise_gives_nothing():
     generator = torch.Generator().manual_seed(0)
     noise = [torch.randn(40, 40, 40, generator=generator) for _ in range(2)]

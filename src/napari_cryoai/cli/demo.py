@@ -9,7 +9,12 @@ from pathlib import Path
 import click
 
 from napari_cryoai.cli.common import open_set
-from napari_cryoai.cli.demo_map import extract_picks, reconstruct_known, with_true_poses
+from napari_cryoai.cli.demo_map import (
+    denoise_known,
+    extract_picks,
+    reconstruct_known,
+    with_true_poses,
+)
 from napari_cryoai.cli.evaluate import reference_for
 from napari_cryoai.cli.options import PATH, errors_told
 from napari_cryoai.cli.pick import run_pick
@@ -58,7 +63,8 @@ def demo_command(
     """From micrographs to picks, CTF and particle images; then look at them in napari.
 
     Without micrographs a small set is simulated, the picks are compared with the truth, and a map
-    is reconstructed from those that are right, with the poses that they were simulated with.
+    is reconstructed from those that are right, with the poses that they were simulated with, and
+    denoised.
     """
     with errors_told():
         paths = [*inputs, *more]
@@ -102,9 +108,12 @@ def _reconstruct(
     radius_px = MATCH_RADIUS * result.diameter_A / micrograph_A
     known = with_true_poses(particles, truth, radius_px, micrograph_A)
     found, to_truth_A = reconstruct_known(known, output, seed)
+    denoised, then_A = denoise_known(found, output, seed)
+    sentence = "" if denoised.verdict is None else denoised.verdict.sentence
     return (
         f"Map of {len(known)} particles with known poses: {resolution_text(found.resolution_A)} "
         f"between half maps (FSC 0.143), {resolution_text(to_truth_A)} against the truth (FSC 0.5)"
+        f"\nDenoised: {resolution_text(then_A)} against the truth. {sentence}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The second half of `cryoai demo`: from picks to particle images, and to a map of known poses."""
+"""The second half of `cryoai demo`: from picks to particle images, to a map, and to a clean one."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from napari_cryoai.cli.ctf import run_ctf
+from napari_cryoai.cli.denoise import run_denoise
 from napari_cryoai.cli.extract import run_extract
 from napari_cryoai.cli.reconstruct import run_reconstruct
+from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.euler import matrices_from_zyz
 from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.core.picks import PickTable
-from napari_cryoai.io.maps import write_map
+from napari_cryoai.io.maps import read_map, write_map
 from napari_cryoai.io.particle_stacks import write_particles
+from napari_cryoai.maps.denoise import DenoisedMap, DenoiseParams
 from napari_cryoai.particles.ctf_estimation import CtfParams
 from napari_cryoai.particles.extract_plan import ExtractParams
 from napari_cryoai.physics.fsc import MAP_TO_MODEL, FscCurve, masked_fsc
@@ -69,17 +73,29 @@ def with_true_poses(
 def reconstruct_known(
     particles: ParticleStack, output: Path, seed: int
 ) -> tuple[Reconstruction, float]:
-    """Reconstruct into `output/map`; the map, and its resolution against the truth in A.
-
-    That is where the FSC with the noise-free map falls below 0.5, in the mask.
-    """
+    """Reconstruct into `output/map`; the map, and its resolution against the truth in A."""
     star = output / "particles" / "particles_with_poses.star"
     write_particles(particles, star)
     params = ReconstructParams(symmetry=SYMMETRY, seed=seed)
     found = run_reconstruct(params, particles, star, output / "map")
     truth = demo_truth(particles.box_size_px, found.pixel_size_A, seed)
     write_map(output / "map" / "truth.mrc", truth)
+    return found, _to_truth_A(found.map, truth, found)
+
+
+def denoise_known(found: Reconstruction, output: Path, seed: int) -> tuple[DenoisedMap, float]:
+    """Denoise `output/map` into `output/denoised`; the map, and how well it shows the truth."""
+    folder = output / "map"
+    one, two = (folder / f"half{i}.mrc" for i in (1, 2))
+    mask = None if found.mask is None else folder / "mask.mrc"
+    denoised = run_denoise(DenoiseParams(seed=seed), one, two, mask, output / "denoised")
+    truth = read_map(folder / "truth.mrc")
+    return denoised, _to_truth_A(torch.from_numpy(denoised.full.data), truth, found)
+
+
+def _to_truth_A(map_: Tensor, truth: DensityMap, found: Reconstruction) -> float:
+    """Where the FSC with the noise-free map falls below 0.5, in the mask."""
     wanted = torch.from_numpy(truth.data)
     mask = torch.ones_like(wanted) if found.mask is None else found.mask
-    curve = FscCurve(masked_fsc(found.map, wanted, mask), len(wanted), found.pixel_size_A)
-    return found, curve.resolution_A(MAP_TO_MODEL)
+    curve = FscCurve(masked_fsc(map_, wanted, mask), len(wanted), found.pixel_size_A)
+    return curve.resolution_A(MAP_TO_MODEL)

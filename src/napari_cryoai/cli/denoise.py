@@ -54,30 +54,43 @@ def denoise_map_command(
     fsc.csv and fsc.png. A single map is denoised too, but nobody can verify the result.
     """
     with errors_told(as_json):
-        start = time.perf_counter()
         params = params_from(DenoiseParams, values)
-        check_writable(output)
-        paths = [path for path in (half1, half2, mask) if path is not None]
-        first = read_map(half1, pixel_size_A)
-        # Many programs write no origin: maps of the same box belong together all the same.
-        second, soft = (
-            None if path is None else replace(read_map(path, pixel_size_A), origin_A=first.origin_A)
-            for path in (half2, mask)
-        )
-        job = denoise(params, first, second, soft)
-        found = run_to_console(job, "Denoising", json_lines=as_json)
-        written = write_denoised(found, output)
-        write_record(
-            output,
-            "denoise map",
-            params,
-            inputs=paths,
-            outputs=written,
-            seed=params.seed,
-            device=params.device,
-            seconds=time.perf_counter() - start,
-        )
+        found = run_denoise(params, half1, half2, mask, output, pixel_size_A, as_json)
         _summarise(found, output, as_json)
+
+
+def run_denoise(
+    params: DenoiseParams,
+    half1: Path,
+    half2: Path | None,
+    mask: Path | None,
+    output: Path,
+    pixel_size_A: float | None = None,
+    as_json: bool = False,
+) -> DenoisedMap:
+    """Denoise, and write what was found and how."""
+    start = time.perf_counter()
+    check_writable(output)
+    first = read_map(half1, pixel_size_A)
+    # Many programs write no origin: maps of the same box belong together all the same.
+    second, soft = (
+        None if path is None else replace(read_map(path, pixel_size_A), origin_A=first.origin_A)
+        for path in (half2, mask)
+    )
+    job = denoise(params, first, second, soft)
+    found = run_to_console(job, "Denoising", json_lines=as_json)
+    written = write_denoised(found, output)
+    write_record(
+        output,
+        "denoise map",
+        params,
+        inputs=[path for path in (half1, half2, mask) if path is not None],
+        outputs=written,
+        seed=params.seed,
+        device=params.device,
+        seconds=time.perf_counter() - start,
+    )
+    return found
 
 
 def _summarise(found: DenoisedMap, output: Path, as_json: bool) -> None:

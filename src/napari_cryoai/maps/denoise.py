@@ -104,18 +104,26 @@ def denoise(
             check_same_grid(half1, other, what=what)
     soft = None if mask is None else torch.from_numpy(mask.data)
     yield Progress(0, 100, "Denoising")
-    method = denoiser(params.model, mask=soft, weights=params.weights, device=params.device)
     if half2 is None:
-        return (yield from _single(method, half1))
-    if params.rescue:
-        method = partial(_with_rescue, method, soft, params.seed)
+        return (yield from _single(_denoiser(params, soft), half1))
+    method = _of_pairs(params, soft)
     halves = torch.from_numpy(half1.data), torch.from_numpy(half2.data)
     work = partial(method, *halves, half1.pixel_size_A)
     found = yield from waiting(work, Progress(1, 100, "Denoising"))
     verdict = None
+    # A mask that is given belongs to the map as it lies: where that is turned, so must it be.
+    again = None if soft is None else partial(_of_pairs, params)
     if params.judge:
         verdict = yield from beside(
-            validate(method, *halves, half1.pixel_size_A, soft, seed=params.seed, denoised=found)
+            validate(
+                method,
+                *halves,
+                half1.pixel_size_A,
+                soft,
+                seed=params.seed,
+                denoised=found,
+                remasked=again,
+            )
         )
     return DenoisedMap(
         _placed(half1, found.full),
@@ -124,6 +132,16 @@ def denoise(
         half2=_placed(half2, found.half2),
         verdict=verdict,
     )
+
+
+def _denoiser(params: DenoiseParams, mask: Tensor | None) -> Denoiser:
+    return denoiser(params.model, mask=mask, weights=params.weights, device=params.device)
+
+
+def _of_pairs(params: DenoiseParams, mask: Tensor | None) -> Denoiser:
+    """The denoiser with what goes with it."""
+    method = _denoiser(params, mask)
+    return partial(_with_rescue, method, mask, params.seed) if params.rescue else method
 
 
 def _single(method: Denoiser, map_: DensityMap) -> Job[DenoisedMap]:

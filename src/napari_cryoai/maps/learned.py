@@ -26,6 +26,7 @@ from napari_cryoai.maps.standard import (
     standardise,
     to_grid,
 )
+from napari_cryoai.nets.tiling import tiles
 from napari_cryoai.physics.fourier import to_fourier, to_real
 from napari_cryoai.physics.fsc import check_same_box
 from napari_cryoai.physics.radial import power_spectrum, weighted
@@ -37,6 +38,10 @@ AROUND_PX = 1.5
 
 LEAST, MOST = 0.7, 1.5
 """How much the amplitudes of a shell are changed at most, to have those of the data."""
+
+LARGEST_TILE, MARGIN, GRID = 256, 32, 32
+"""Voxels of the networks' grid that are seen at once, and of those around what is kept; cuts are at
+multiples of the last."""
 
 NOISY = 0.05
 """One minus FSC, from where on they are changed in full."""
@@ -116,11 +121,28 @@ class LearnedDenoiser:
 
     @torch.inference_mode()
     def _answer(self, density: Tensor, contrast: Tensor, bins: Tensor) -> Answer:
+        side = LARGEST_TILE
+        while True:
+            try:
+                found = self._tiled(torch.stack([density, contrast]), bins, side)
+                return Answer(found[0], found[1] + self.log_error_offset)
+            except torch.OutOfMemoryError:
+                side //= 2
+                if side < 2 * MARGIN:
+                    raise _too_large() from None
+
+    def _tiled(self, seen: Tensor, bins: Tensor, side: int) -> Tensor:
         device = next(self.network.parameters()).device
-        seen = (t[None].to(device) for t in (density, contrast, bins))
-        answer = self.network(*seen)
-        log_error = answer.log_error + self.log_error_offset
-        return Answer(*(t[0].float().to(density.device) for t in (answer.density, log_error)))
+        found = torch.empty_like(seen)
+        for tile in tiles(seen.shape[1:], side, MARGIN, GRID):
+            part = seen[(slice(None), *tile.seen)].to(device)
+            answer = torch.cat(self.network(part[:1], part[1:], bins[None].to(device)))
+            inner = (
+                slice(k.start - s.start, k.stop - s.start)
+                for s, k in zip(tile.seen, tile.kept, strict=True)
+            )
+            found[(slice(None), *tile.kept)] = answer[(slice(None), *inner)].to(found)
+        return found
 
 
 def save_denoiser(path: Path, denoiser: LearnedDenoiser, facts: dict[str, Any]) -> None:
@@ -155,6 +177,13 @@ def load_denoiser(path: Path, device: torch.device) -> LearnedDenoiser:
             remedy="Take weights that this version has trained, or update napari-cryoai",
         ) from error
     return LearnedDenoiser(network.eval().requires_grad_(False).to(device), offset, floor)
+
+
+def _too_large() -> CryoAIError:
+    return CryoAIError(
+        "the map does not fit into the memory of the graphics card",
+        remedy="Choose the device cpu, or crop the map",
+    )
 
 
 def _error_of_data(known: Evidence) -> float:

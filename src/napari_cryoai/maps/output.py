@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from napari_cryoai.io.atomic import write_text
 from napari_cryoai.io.maps import write_map
 from napari_cryoai.jobs.record import RECORD
 from napari_cryoai.maps.denoise import DenoisedMap
+from napari_cryoai.maps.report import write_report
 
-REPORT = "report.json"
+OF_JUDGE = ("report.json", "fsc.csv", "fsc.png")
 
 
 def write_denoised(found: DenoisedMap, output_dir: Path) -> list[Path]:
@@ -28,7 +27,7 @@ def write_denoised(found: DenoisedMap, output_dir: Path) -> list[Path]:
         "denoised_half1.mrc": found.half1,
         "denoised_half2.mrc": found.half2,
     }
-    for name in (*maps, REPORT, "fsc.csv", "fsc.png", RECORD):
+    for name in (*maps, *OF_JUDGE, RECORD):
         (output_dir / name).unlink(missing_ok=True)
     output_dir.mkdir(parents=True, exist_ok=True)
     written = []
@@ -37,6 +36,5 @@ def write_denoised(found: DenoisedMap, output_dir: Path) -> list[Path]:
             written.append(output_dir / name)
             write_map(written[-1], density)
     if found.verdict is not None:
-        write_text(output_dir / REPORT, json.dumps(found.verdict.as_dict(), indent=1) + "\n")
-        written.append(output_dir / REPORT)
-    return written
+        write_report(found.verdict, output_dir)
+    return [*written, *(output_dir / name for name in OF_JUDGE if (output_dir / name).is_file())]

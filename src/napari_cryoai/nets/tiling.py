@@ -1,15 +1,16 @@
-"""Large images piece by piece, so that memory is bounded."""
+"""Large images and volumes piece by piece, so that memory is bounded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import NamedTuple
 
-Slices = tuple[slice, slice]
+Slices = tuple[slice, ...]
 
 
 class Tile(NamedTuple):
-    """A piece of an image.
+    """A piece of an image or of a volume.
 
     Attributes
     ----------
@@ -23,8 +24,8 @@ class Tile(NamedTuple):
     kept: Slices
 
 
-def tiles(shape: tuple[int, int], side: int, margin: int, multiple: int) -> Iterator[Tile]:
-    """Cut an image into tiles; one tile if it fits.
+def tiles(shape: Sequence[int], side: int, margin: int, multiple: int) -> Iterator[Tile]:
+    """Cut an image or a volume into tiles; one tile if it fits.
 
     Parameters
     ----------
@@ -35,10 +36,9 @@ def tiles(shape: tuple[int, int], side: int, margin: int, multiple: int) -> Iter
     multiple
         All cuts are at multiples of this.
     """
-    rows, columns = (list(_cuts(n, side, margin, multiple)) for n in shape)
-    for seen_y, kept_y in rows:
-        for seen_x, kept_x in columns:
-            yield Tile((seen_y, seen_x), (kept_y, kept_x))
+    for cuts in product(*(list(_cuts(n, side, margin, multiple)) for n in shape)):
+        seen, kept = zip(*cuts, strict=True)
+        yield Tile(seen, kept)
 
 
 def _cuts(n: int, side: int, margin: int, multiple: int) -> Iterator[tuple[slice, slice]]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.weights import Weights, read_weights, write_weights
-from napari_cryoai.nets.tiling import Tile, tiles
+from napari_cryoai.nets.tiling import Slices, Tile, tiles
 from napari_cryoai.picking.calibration import Calibration
 from napari_cryoai.picking.familiar import Familiar
 from napari_cryoai.picking.network import STRIDE, PickerConfig, PickerNetwork
@@ -291,5 +291,5 @@ def _part(
     return np.asarray(seen[:, *inner][:, :height, :width])
 
 
-def _cells(kept: tuple[slice, slice]) -> tuple[slice, ...]:
+def _cells(kept: Slices) -> tuple[slice, ...]:
     return tuple(slice(s.start // STRIDE, -(-s.stop // STRIDE)) for s in kept)

@@ -27,14 +27,18 @@ def write_fsc_table(path: Path, curves: HalfMapFsc) -> None:
     write_curves_table(path, curves.rows())
 
 
-def write_fsc_picture(path: Path, curves: HalfMapFsc, title: str = "") -> None:
+def write_fsc_picture(
+    path: Path, curves: HalfMapFsc, title: str = "", threshold: float = HALF_MAPS
+) -> None:
     """Draw all curves over frequency, with their thresholds, as PNG.
 
     Parameters
     ----------
     title
         Put before the resolution of the curve to report.
+    threshold
+        That it is read at: `MAP_TO_MODEL` for a map against something without noise.
     """
-    resolution = resolution_text(curves.best.resolution_A(HALF_MAPS))
-    heading = f"{title}{': ' if title else ''}{resolution} at FSC = {HALF_MAPS}"
+    resolution = resolution_text(curves.best.resolution_A(threshold))
+    heading = f"{title}{': ' if title else ''}{resolution} at FSC = {threshold}"
     write_curves_picture(path, curves.curves(), COLOURS, heading)
