@@ -16,9 +16,9 @@ from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.maps import write_map
 from napari_cryoai.physics.simulators.demo_map import demo_maps
-from napari_cryoai.ui.fsc_panel import CHOOSE, _twin_names
-from napari_cryoai.ui.fsc_work import Source, correlate, words_for, write_csv
+from napari_cryoai.ui.fsc_work import correlate, words_for, write_csv
 from napari_cryoai.ui.map_panel import MapPanel
+from napari_cryoai.ui.map_sources import CHOOSE, Source, twin_names
 
 pytestmark = pytest.mark.qt
 
@@ -94,11 +94,11 @@ def test_the_table_holds_what_the_curve_shows(
     ],
 )
 def test_half_maps_of_all_programs_find_each_other(name: str, twin: str) -> None:
-    assert _twin_names(name) == [twin]
+    assert twin_names(name) == [twin]
 
 
 def test_other_maps_have_no_twin() -> None:
-    assert _twin_names("map_10.mrc") == []
+    assert twin_names("map_10.mrc") == []
 
 
 def test_open_half_maps_are_proposed_and_compared(
@@ -127,7 +127,7 @@ def test_files_are_compared_without_being_drawn(
         path = tmp_path / f"{name}.mrc"
         write_map(path, halves[name])
         monkeypatch.setattr(
-            "napari_cryoai.ui.fsc_panel.QFileDialog.getOpenFileName",
+            "napari_cryoai.ui.map_sources.QFileDialog.getOpenFileName",
             lambda *_a, p=path, **_k: (str(p), ""),
         )
         box.setCurrentIndex(box.findText(CHOOSE))

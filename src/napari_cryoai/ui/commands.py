@@ -121,6 +121,28 @@ def compare_half_maps() -> None:
     map_panel().show_section("Half maps (FSC)")
 
 
+def _map_action(name: str) -> Callable[[], None]:
+    def act() -> None:
+        map_panel().actions_.table()[name]()
+
+    act.__name__ = name
+    act.__doc__ = f"The action {name!r} of the table of the Map panel's keys."
+    return act
+
+
+denoise_map = _map_action("denoise")
+flip_maps = _map_action("flip")
+swipe_maps = _map_action("swipe")
+maps_side_by_side = _map_action("beside")
+compare_slices = _map_action("slices")
+make_mask = _map_action("mask")
+flip_hand = _map_action("flip_hand")
+crop_map = _map_action("crop")
+save_map = _map_action("save")
+undo_map_edit = _map_action("undo")
+redo_map_edit = _map_action("redo")
+
+
 def _action(name: str) -> Callable[[], None]:
     def act() -> None:
         panel().actions_.table()[name]()

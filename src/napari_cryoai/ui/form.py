@@ -122,7 +122,9 @@ def _widget_for(name: str, info: FieldInfo) -> ValueWidget[Any]:
     if get_origin(kind) is Literal:
         return ComboBox(choices=get_args(kind), value=info.default, **options)
     if kind is bool:
-        return CheckBox(value=bool(info.default), text="", **options)
+        box = CheckBox(value=bool(info.default), **options)
+        box.text = ""  # the label beside it says what it is
+        return box
     if isinstance(kind, type) and issubclass(kind, Path):
         widget: ValueWidget[Any] = FileEdit(
             mode="r", nullable=optional, value=info.default, **options

@@ -17,7 +17,13 @@ SHADES = {
     "masked": "#e69f00",
     "randomised": "#999999",
     "corrected": "#2bb58a",
+    "raw": "#999999",
+    "denoised": "#56b4e9",
+    "cross": "#2bb58a",
+    "phase": "#e0692a",
 }
+_OTHERS = ("#cc79a7", "#e69f00", "#f0e442", "#0072b2", "#d55e00")
+_LEGEND_PX = 16
 _LOW, _HIGH = -0.1, 1.05
 _TICKS_A = (50.0, 20.0, 10.0, 8.0, 6.0, 5.0, 4.0, 3.5, 3.0, 2.5, 2.0, 1.8, 1.5, 1.2, 1.0)
 
@@ -34,11 +40,13 @@ class FscPlot(QWidget):
         self.setAccessibleName("Fourier shell correlation")
 
     def sizeHint(self) -> QSize:
-        return QSize(300, 230)
+        return QSize(300, 230 + _LEGEND_PX * self._legend_rows)
 
     def set_result(self, result: FscResult | None) -> None:
         """Draw other curves."""
         self.result = result
+        self.setMinimumHeight(200 + _LEGEND_PX * self._legend_rows)
+        self.updateGeometry()
         self.update()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -70,7 +78,7 @@ class FscPlot(QWidget):
         for name, curve in self.result.curves.items():
             last = len(curve) - 1
             line = QPolygonF([_at(area, k / last, float(v)) for k, v in enumerate(curve)])
-            painter.setPen(QPen(QColor(SHADES[name]), 2.4 if name == self.result.best else 1.3))
+            painter.setPen(self._pen(name))
             painter.setClipRect(area)
             painter.drawPolyline(line)
             painter.setClipping(False)
@@ -78,7 +86,21 @@ class FscPlot(QWidget):
         self._crossings(painter, area)
 
     def _area(self) -> QRectF:
-        return QRectF(self.rect()).adjusted(36, 12, -12, -36)
+        return QRectF(self.rect()).adjusted(36, 12, -12, -36 - _LEGEND_PX * self._legend_rows)
+
+    @property
+    def _legend_rows(self) -> int:
+        curves = 0 if self.result is None else len(self.result.curves)
+        return (curves + 1) // 2 if curves > 1 else 0
+
+    def _pen(self, name: str) -> QPen:
+        """Each curve has a colour of its own; of several of one kind, the later ones are dashed."""
+        assert self.result is not None  # noqa: S101 - drawn only with one
+        shade, dash = _styles(tuple(self.result.curves))[name]
+        pen = QPen(QColor(shade), 2.4 if name == self.result.best else 1.4)
+        if dash:
+            pen.setDashPattern(dash)
+        return pen
 
     def _axes(self, painter: QPainter, area: QRectF) -> None:
         grid, text = theme.colour("foreground"), theme.colour("text").darker(115)
@@ -99,7 +121,7 @@ class FscPlot(QWidget):
     ) -> None:
         centre = Qt.AlignmentFlag.AlignCenter
         painter.setPen(text)
-        caption = QRectF(area.left(), self.height() - 18, area.width(), 16)
+        caption = QRectF(area.left(), area.bottom() + 18, area.width(), 16)
         painter.drawText(caption, centre, "resolution (Å)")
         if self.result is None:
             painter.drawText(area, centre, "Choose two half maps")
@@ -117,16 +139,21 @@ class FscPlot(QWidget):
             painter.drawText(QRectF(x - 20, area.bottom() + 2, 40, 16), centre, f"{tick_A:.3g}")
 
     def _legend(self, painter: QPainter, area: QRectF) -> None:
+        """Below the plot, in two columns."""
         assert self.result is not None  # noqa: S101 - drawn only with one
-        if len(self.result.curves) < 2:
+        if not self._legend_rows:
             return
+        left, wide = area.left() - 24, (area.width() + 24) / 2
         for i, name in enumerate(self.result.curves):
-            y = area.top() + 10 + 15 * i
-            painter.setPen(QPen(QColor(SHADES[name]), 2.4))
-            painter.drawLine(QPointF(area.right() - 86, y), QPointF(area.right() - 70, y))
+            x, y = left + (i % 2) * wide, area.bottom() + 44 + _LEGEND_PX * (i // 2)
+            painter.setPen(self._pen(name))
+            painter.drawLine(QPointF(x, y), QPointF(x + 24, y))
             painter.setPen(theme.colour("text"))
-            place = QRectF(area.right() - 66, y - 8, 66, 16)
-            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, name)
+            place = QRectF(x + 30, y - 8, wide - 34, 16)
+            text = painter.fontMetrics().elidedText(
+                name, Qt.TextElideMode.ElideRight, int(place.width())
+            )
+            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, text)
 
     def _crossings(self, painter: QPainter, area: QRectF) -> None:
         assert self.result is not None  # noqa: S101 - drawn only with one
@@ -136,7 +163,7 @@ class FscPlot(QWidget):
                 continue
             point = _at(area, 1 / value_A / highest, threshold)
             painter.setPen(QPen(theme.colour("text"), 1.5))
-            painter.setBrush(QColor(SHADES[self.result.best]))
+            painter.setBrush(self._pen(self.result.best).color())
             painter.drawEllipse(point, 4, 4)
             label = resolution(value_A)
             width = painter.fontMetrics().horizontalAdvance(label) + 8
@@ -153,3 +180,17 @@ class FscPlot(QWidget):
 def _at(area: QRectF, part: float, value: float) -> QPointF:
     height = (value - _LOW) / (_HIGH - _LOW)
     return QPointF(area.left() + part * area.width(), area.bottom() - height * area.height())
+
+
+def _styles(names: tuple[str, ...]) -> dict[str, tuple[str, list[float]]]:
+    """Colour and dashes of curves: by the kind in their name, dashed from the second one on."""
+    styles: dict[str, tuple[str, list[float]]] = {}
+    taken: dict[str, int] = {}
+    others = list(_OTHERS)
+    for name in names:
+        kind = next((word for word in (name, *name.split()) if word in SHADES), None)
+        shade = SHADES[kind] if kind is not None else others.pop(0) if others else "#999999"
+        dashes: tuple[list[float], ...] = ([], [5, 2.5], [1.5, 2])
+        styles[name] = shade, dashes[min(taken.get(shade, 0), 2)]
+        taken[shade] = taken.get(shade, 0) + 1
+    return styles

@@ -11,28 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cryoai.core.density_map import DensityMap, check_same_grid
+from napari_cryoai.core.density_map import check_same_grid
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.atomic import write_text
-from napari_cryoai.io.maps import read_map
+from napari_cryoai.ui.map_sources import Source
 
 THRESHOLDS = (0.5, 0.143)
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """A map to compare: one that is open, or a file."""
-
-    name: str
-    density: DensityMap | None = None
-    path: Path | None = None
-
-    def read(self) -> DensityMap:
-        """The map."""
-        if self.density is not None:
-            return self.density
-        assert self.path is not None  # noqa: S101 - a source is one or the other
-        return read_map(self.path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,16 +33,21 @@ class FscResult:
         By curve and threshold; infinite where the curve never rises above it.
     rows
         The table, with its header.
+    reported
+        Name of the curve to report, if it is neither of these.
     """
 
     frequencies: NDArray[np.float64]
     curves: dict[str, NDArray[np.float64]]
     resolutions_A: dict[str, dict[float, float]]
     rows: tuple[tuple[str, ...], ...]
+    reported: str | None = None
 
     @property
     def best(self) -> str:
         """Name of the curve to report."""
+        if self.reported is not None:
+            return self.reported
         return "corrected" if "corrected" in self.curves else "unmasked"
 
     @property

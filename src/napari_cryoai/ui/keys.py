@@ -48,6 +48,18 @@ KEYS = (
     Key(("H",), "Hide the circles, or show them", "hide", "View"),
     Key(("G",), "Show rejected picks in grey, or not", "grey", "View"),
 )
+MAP_KEYS = (
+    Key(("D",), "The one map or the other (raw or denoised)", "flip", "Compare"),
+    Key(("W",), "Wipe one over the other, or not", "swipe", "Compare"),
+    Key(("Y",), "Side by side, or not", "beside", "Compare"),
+    Key(("I",), "Compare slices, or surfaces", "slices", "Compare"),
+    Key((".",), "Level up", "level_up", "Surface"),
+    Key((",",), "Level down", "level_down", "Surface"),
+    Key(("Q",), "Colour it by the next property", "colour", "Surface"),
+    Key(("Control+Z",), "Undo an edit of a map", "undo", "Edits"),
+    Key(("Control+Shift+Z",), "Redo it", "redo", "Edits"),
+)
+"""Of the Map panel; but for undo, none of them is a key of the Pick particles panel."""
 HELP = ("?", "F1")
 
 Actions = Mapping[str, Callable[[], Any]]
@@ -56,23 +68,32 @@ Actions = Mapping[str, Callable[[], Any]]
 class Bindings:
     """The shortcuts on a viewer and on our layers, over napari's own, until `clear`."""
 
-    def __init__(self, actions: Actions):
+    def __init__(self, actions: Actions, table: tuple[Key, ...] = KEYS):
         self._actions = actions
+        self._table = table
         self._bound: list[tuple[Any, dict[Any, Any]]] = []
 
     def bind(self, owner: Any) -> None:
         """Bind the whole table to a viewer or a layer."""
-        self._bound.append((owner, dict(owner.keymap)))
-        for key in KEYS:
+        before: dict[Any, Any] = {}
+        for key in self._table:
             call = _caller(self._actions[key.action])
             for press in key.keys:
-                owner.bind_key(press, call, overwrite=True)
-        owner.bind_key("1", _nothing, overwrite=True)  # napari's digit that deletes points
+                before[press] = owner.bind_key(press, None), call
+                owner.bind_key(press, call)
+        if self._table is KEYS:  # napari's digit that deletes points
+            before["1"] = owner.bind_key("1", None), _nothing
+            owner.bind_key("1", _nothing)
+        self._bound.append((owner, before))
 
     def clear(self) -> None:
-        """Give the owners their own keys back."""
+        """Give the owners back the keys that are still ours: another panel may have its own."""
         for owner, before in self._bound:
-            owner.keymap = before
+            for press, (earlier, ours) in before.items():
+                now = owner.bind_key(press, None)
+                keep = earlier if now is ours else now
+                if keep is not None:
+                    owner.bind_key(press, keep)
         self._bound.clear()
 
 
@@ -94,22 +115,25 @@ def _nothing(_owner: Any) -> None:
     """A digit must not take anything away."""
 
 
-def shortcut_of(action: str) -> str:
+def shortcut_of(action: str, table: tuple[Key, ...] = KEYS) -> str:
     """How a tooltip names the key of an action: " (N)"."""
-    found = next((key for key in KEYS if key.action == action), None)
+    found = next((key for key in table if key.action == action), None)
     return f"  [{found.keys[0].replace('Control', 'Ctrl')}]" if found else ""
 
 
 class CheatSheet(QDialog):
-    """All shortcuts on one page."""
+    """All shortcuts of a table on one page."""
 
-    def __init__(self, parent: QWidget | None = None):
+    def __init__(self, parent: QWidget | None = None, table: tuple[Key, ...] = KEYS):
         super().__init__(parent)
+        self._table = table
         self.setWindowTitle("Cryo-AI: keyboard shortcuts")
         grid = QGridLayout()
         grid.setHorizontalSpacing(14)
         grid.setVerticalSpacing(5)
-        halves = (("Micrographs", "Picks", "Learning"), ("Tools", "View"))
+        groups = list(dict.fromkeys(key.group for key in table))
+        middle = (len(groups) + 1) // 2
+        halves = (groups[:middle], groups[middle:])
         for column, groups in enumerate(halves):
             row = 0
             for group in groups:
@@ -123,7 +147,7 @@ class CheatSheet(QDialog):
     def _fill(self, grid: QGridLayout, group: str, row: int, column: int) -> int:
         title = QLabel(f"<b>{group}</b>", self)
         grid.addWidget(title, row, column, 1, 2)
-        for key in (key for key in KEYS if key.group == group):
+        for key in (key for key in self._table if key.group == group):
             row += 1
             caps = "  ".join(_cap(k) for k in key.keys)
             grid.addWidget(QLabel(caps, self), row, column, Qt.AlignmentFlag.AlignRight)

@@ -28,6 +28,7 @@ class MapFacts(QWidget):
             self.labels[name] = label
             form.addRow(name, label)
         session.current_changed.connect(self.refresh)
+        session.replaced.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:

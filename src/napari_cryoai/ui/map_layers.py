@@ -14,24 +14,32 @@ from numpy.typing import NDArray
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.isosurface import Mesh
 from napari_cryoai.ui.layer_kit import put, undisturbed
+from napari_cryoai.ui.map_colouring import SCALES, Colouring
 from napari_cryoai.ui.map_session import AXES, MapSession, OpenMap
 
 UNITS = ("angstrom",) * 3
 _OURS = "cryoai_map"
 _EDGE = 0.3
+Plane = dict[str, Any]
+"""`position` and `normal` in space, z, y, x, and `enabled`, as napari takes them."""
 SurfaceData = tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]
 
 
-def surface_data(mesh: Mesh, shape: tuple[int, int, int]) -> SurfaceData:
+def surface_data(
+    mesh: Mesh, shape: tuple[int, int, int], values: NDArray[np.float32] | None = None
+) -> SurfaceData:
     """A mesh as napari takes it, with two vertices that no triangle has, at the corners of the box.
 
     The layer is then as large as the box whatever the level: napari would lay out the view again
-    for each new size, and draw twice.
+    for each new size, and draw twice. `values` `(n,)` colour the vertices; without, they are 1.
     """
     corners = np.array([[0, 0, 0], [n - 1 for n in shape]], np.float32)
     vertices = np.concatenate([corners, mesh.vertices])
     faces = mesh.faces + np.int32(2) if len(mesh.faces) else np.zeros((1, 3), np.int32)
-    return vertices, faces, np.ones(len(vertices), np.float32)
+    shades = np.ones(len(vertices), np.float32)
+    if values is not None:
+        shades[2:] = values
+    return vertices, faces, shades
 
 
 def surface_options(name: str, density: DensityMap, colour: str) -> dict[str, Any]:
@@ -55,9 +63,19 @@ def place(density: DensityMap, first: tuple[float, ...] = (0, 0, 0)) -> dict[str
     }
 
 
+def scale_of(colouring: Colouring) -> Colormap:
+    """The colours of a colouring."""
+    stops = [[*_rgb(colour), 1.0] for colour in SCALES[colouring.scale]]
+    return Colormap(stops, name=f"map, {colouring.scale}")
+
+
+def _rgb(colour: str) -> list[float]:
+    return [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+
+
 def one_colour(colour: str) -> Colormap:
     """A colour map that has a single colour."""
-    rgb = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    rgb = _rgb(colour)
     return Colormap([[*rgb, 1.0], [*rgb, 1.0]], name=f"map {colour}")
 
 
@@ -108,34 +126,60 @@ class MapLayers:
         self.session = session
         self.surfaces: dict[OpenMap, Surface] = {}
         self.slices: dict[tuple[OpenMap, str], Image] = {}
+        self._drawn_by: dict[OpenMap, str | None] = {}
+        self._swipes: dict[OpenMap, Plane] = {}
+        self._offsets: dict[OpenMap, NDArray[np.float64]] = {}
         self._ours = False
         session.removed.connect(self._on_removed)
         session.shown_differently.connect(self.sync)
         session.level_changed.connect(self._on_level)
+        session.replaced.connect(self._on_replaced)
         viewer.layers.events.removed.connect(self._on_layer_removed)
         viewer.dims.events.current_step.connect(self._follow_dims)
         viewer.scene.camera.events.angles.connect(self._turn_cuts)
         self._adopt()
 
-    def show_mesh(self, opened: OpenMap, mesh: Mesh) -> None:
-        """Draw another surface of a map."""
+    def show_mesh(
+        self, opened: OpenMap, mesh: Mesh, values: NDArray[np.float32] | None = None
+    ) -> None:
+        """Draw another surface of a map; `values` of its vertices if it is coloured by them."""
         if opened not in self.session.maps:
             return
-        data = surface_data(mesh, opened.density.shape)
+        data = surface_data(mesh, opened.density.shape, values)
         layer = self.surfaces.get(opened)
+        self._drawn_by[opened] = opened.coloured_by if values is not None else None
         if layer is None:
             self._add_surface(opened, data)
             return
         with undisturbed(self.viewer):
             layer.data = data
+            self._dress(opened, layer)
+            put(layer, translate=self._place_of(opened))
+
+    def set_swipe(self, opened: OpenMap, plane: Plane | None) -> None:
+        """Show a surface on one side of a plane in space only."""
+        if plane is None:
+            self._swipes.pop(opened, None)
+        else:
+            self._swipes[opened] = plane
+        if opened in self.surfaces:
+            self._cut(opened, self.surfaces[opened])
+
+    def set_offset(self, opened: OpenMap, offset_A: NDArray[np.float64] | None) -> None:
+        """Draw a surface beside its place, `(3,)` z, y, x."""
+        if offset_A is None:
+            self._offsets.pop(opened, None)
+        else:
+            self._offsets[opened] = offset_A
+        if opened in self.surfaces:
+            put(self.surfaces[opened], translate=self._place_of(opened))
 
     def sync(self, opened: OpenMap) -> None:
         """Colour, visibility, slices and cut as the session has them."""
         surface = self.surfaces.get(opened)
         if surface is None:
             return
-        if surface.colormap.name != f"map {opened.colour}":
-            surface.colormap = one_colour(opened.colour)
+        self._dress(opened, surface)
         put(surface, visible=opened.visible)
         self._cut(opened, surface)
         for axis in AXES:
@@ -146,6 +190,7 @@ class MapLayers:
         self.session.removed.disconnect(self._on_removed)
         self.session.shown_differently.disconnect(self.sync)
         self.session.level_changed.disconnect(self._on_level)
+        self.session.replaced.disconnect(self._on_replaced)
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.viewer.dims.events.current_step.disconnect(self._follow_dims)
         self.viewer.scene.camera.events.angles.disconnect(self._turn_cuts)
@@ -174,6 +219,32 @@ class MapLayers:
             self.viewer.dims.ndisplay = 3
             self.viewer.reset_view()
         self.sync(opened)
+
+    def _dress(self, opened: OpenMap, surface: Surface) -> None:
+        """The colours that go with the values that the surface has now."""
+        drawn_by = self._drawn_by.get(opened)
+        colouring = opened.colourings.get(drawn_by) if drawn_by is not None else None
+        colours = one_colour(opened.colour) if colouring is None else scale_of(colouring)
+        if surface.colormap.name != colours.name:
+            surface.colormap = colours
+        put(surface, contrast_limits=list(colouring.limits if colouring is not None else (0, 1)))
+        if surface.colorbar.visible != (colouring is not None):
+            surface.colorbar.visible = colouring is not None
+
+    def _place_of(self, opened: OpenMap) -> NDArray[np.float64]:
+        translate = np.array(place(opened.density)["translate"])
+        return translate + self._offsets.get(opened, 0)
+
+    def _on_replaced(self, opened: OpenMap) -> None:
+        """Slices show the new voxels now; the surface, when it is made."""
+        for axis in AXES:
+            layer = self.slices.get((opened, axis))
+            if layer is not None:
+                section, first = _section(opened, axis)
+                with undisturbed(self.viewer):
+                    layer.data = section
+                    put(layer, translate=place(opened.density, first)["translate"])
+                    layer.contrast_limits = slice_limits(opened)
 
     def _sync_slice(self, opened: OpenMap, axis: str) -> None:
         key = (opened, axis)
@@ -209,11 +280,14 @@ class MapLayers:
                 self._sync_slice(opened, axis)
 
     def _cut(self, opened: OpenMap, surface: Surface) -> None:
+        planes = [self._swipes[opened]] if opened in self._swipes else []
+        if _is_cut(opened):
+            planes.append(self._slice_plane(opened))
+        if planes or len(surface.experimental_clipping_planes):
+            surface.experimental_clipping_planes = planes
+
+    def _slice_plane(self, opened: OpenMap) -> Plane:
         axes = opened.slice_axes
-        if not _is_cut(opened):
-            if len(surface.experimental_clipping_planes):
-                surface.experimental_clipping_planes = []
-            return
         at = AXES.index(axes[0])
         index, normal = np.zeros((1, 3)), [0.0] * 3
         normal[at] = self._away(at)
@@ -221,9 +295,7 @@ class MapLayers:
         index[0, at] = opened.slice_index[axes[0]] + normal[at] / 2
         # napari 0.9 passes planes on as they are, and the canvas takes them to be in space.
         position = opened.density.world_of(index)[0].tolist()
-        surface.experimental_clipping_planes = [
-            {"position": position, "normal": normal, "enabled": True}
-        ]
+        return {"position": position, "normal": normal, "enabled": True}
 
     def _away(self, axis: int) -> float:
         """Along which direction of an axis one looks: 1 or -1."""
@@ -232,10 +304,12 @@ class MapLayers:
     def _turn_cuts(self, _event: Any = None) -> None:
         """The side that is cut away is the one towards the user, also when she walks around."""
         for opened, surface in self.surfaces.items():
-            for plane in surface.experimental_clipping_planes:
-                axis = int(np.flatnonzero(plane.normal)[0])
-                if plane.normal[axis] * self._away(axis) < 0:
-                    self._cut(opened, surface)
+            if not _is_cut(opened) or not len(surface.experimental_clipping_planes):
+                continue
+            plane = surface.experimental_clipping_planes[-1]
+            axis = AXES.index(opened.slice_axes[0])
+            if plane.normal[axis] * self._away(axis) < 0:
+                self._cut(opened, surface)
 
     def _follow_dims(self, _event: Any = None) -> None:
         """In 2D the slice that is shown is where napari's slider stands."""
@@ -262,6 +336,8 @@ class MapLayers:
             self.viewer.layers.selection = selected & set(self.viewer.layers)
 
     def _on_removed(self, opened: OpenMap) -> None:
+        for kept in (self._drawn_by, self._swipes, self._offsets):
+            kept.pop(opened, None)
         with self._removing():
             for layer in (self.surfaces.pop(opened, None), *self._pop_slices(opened)):
                 if layer is not None and layer in self.viewer.layers:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QTimer
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -17,25 +18,38 @@ from qtpy.QtWidgets import (
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.isosurface import Mesh
+from napari_cryoai.ui.denoise_panel import DenoisePanel
+from napari_cryoai.ui.denoise_work import Outcome
 from napari_cryoai.ui.dock import DockPanel
 from napari_cryoai.ui.empty import EmptyState
-from napari_cryoai.ui.fsc_panel import FILTER, FscPanel
+from napari_cryoai.ui.fsc_panel import FscPanel
+from napari_cryoai.ui.keys import HELP, MAP_KEYS, Bindings, CheatSheet, Key
+from napari_cryoai.ui.map_actions import MapActions
+from napari_cryoai.ui.map_colour_panel import ColourBy
+from napari_cryoai.ui.map_compare import Comparison
+from napari_cryoai.ui.map_compare_panel import ComparePanel
+from napari_cryoai.ui.map_compare_swipe import CompareOverlay, canvas_of
+from napari_cryoai.ui.map_edit_panel import EditPanel
 from napari_cryoai.ui.map_facts import MapFacts
 from napari_cryoai.ui.map_layers import MapLayers
 from napari_cryoai.ui.map_list import MapList
 from napari_cryoai.ui.map_opening import MapOpener
 from napari_cryoai.ui.map_session import OpenMap, map_session_of, set_map_panel
 from napari_cryoai.ui.map_slice_panel import SlicePanel
+from napari_cryoai.ui.map_sources import FILTER, HalfMapChoice, Source
 from napari_cryoai.ui.map_surface_panel import SurfacePanel
 from napari_cryoai.ui.map_surfaces import SurfaceMaker
+from napari_cryoai.ui.mask_panel import MaskPanel
 from napari_cryoai.ui.parts import Banners, SectionColumn, button, hint
+from napari_cryoai.ui.session import panel_of
 
+GREY = "#b4b8c0"
 WHAT_NEXT = (
     "Drop a map here, or open one.\n\n"
     "1.  Open a map (.mrc, .map, .ccp4)\n"
     "2.  Drag the level of its surface\n"
-    "3.  Move a slice through it\n"
-    "4.  Compare half maps: FSC"
+    "3.  Open its two half maps, and denoise them\n"
+    "4.  Compare: flip, swipe, side by side"
 )
 
 
@@ -48,12 +62,20 @@ class MapPanel(DockPanel):
         self.session = map_session_of(napari_viewer)
         self.layers = MapLayers(self.viewer, self.session)
         self.maker = SurfaceMaker(self.background)
-        self._drawn: dict[OpenMap, tuple[float, bool] | None] = {}
+        self.comparison = Comparison(self.viewer, self.session, self.layers, self.maker)
+        self.overlay: CompareOverlay | None = None
+        self._raw: dict[OpenMap, tuple[Source | None, Source | None]] = {}
+        self._drawn: dict[OpenMap, tuple[Any, ...] | None] = {}
         self.banners = Banners(self)
         self.opener = MapOpener(self.session, self.background, self.banners, self, self._refresh)
         self._build()
         self._connect()
-        self.setMinimumWidth(330)
+        self.actions_ = MapActions(self)
+        self.bindings = Bindings(self.actions_.table(), self._keys())
+        self.bindings.bind(self.viewer)
+        for key in HELP:
+            QShortcut(QKeySequence(key), self, self.show_keys)
+        self.setMinimumWidth(350)
         set_map_panel(self.viewer, self)
         for opened in self.session.maps:
             if opened not in self.layers.surfaces and opened.visible:
@@ -85,6 +107,10 @@ class MapPanel(DockPanel):
         section.set_open(True)
         QTimer.singleShot(0, lambda: self.area.ensureWidgetVisible(section))
 
+    def show_keys(self) -> None:
+        """Show all keyboard shortcuts of this panel."""
+        CheatSheet(self, MAP_KEYS).exec()
+
     def report(self, error: CryoAIError) -> None:
         """Put up what went wrong and what to do."""
         self.banners.show_message(str(error), "error")
@@ -101,7 +127,16 @@ class MapPanel(DockPanel):
         self.reading = hint("", self)
         self.surface = SurfacePanel(self.session, self)
         self.slices = SlicePanel(self.session, self)
-        self.fsc = FscPanel(self.session, self.background, self.banners.show_message, self)
+        self.choice = HalfMapChoice(self.session)
+        say, choice = self.banners.show_message, self.choice
+        self.fsc = FscPanel(choice, self.background, say, self)
+        self.colours = ColourBy(self.session, choice, self.background, say, self)
+        self.surface.add_below_colour(self.colours)
+        self.denoise = DenoisePanel(choice, self.background, say, self)
+        self.compare = ComparePanel(self.session, self.comparison, self)
+        self.mask = MaskPanel(self.viewer, self.session, choice, self.background, say, self)
+        self.edit = EditPanel(self.session, choice, self.background, say, self)
+        self.edit.draw = self.layers.show_mesh
         self.facts = MapFacts(self.session, self)
         self.close_map = button("Close", self.list.close_current, icon="close", tip="Close the map")
         bar = QHBoxLayout()
@@ -115,6 +150,7 @@ class MapPanel(DockPanel):
         layout.addWidget(self.banners)
         layout.addWidget(self.reading)
         layout.addWidget(self.list)
+        layout.addWidget(self.compare.strip)
         self.empty = EmptyState(
             "map",
             "No map yet",
@@ -131,8 +167,12 @@ class MapPanel(DockPanel):
     def _column(self) -> SectionColumn:
         panels = (
             ("Surface", self.surface, True),
-            ("Slices", self.slices, True),
+            ("Denoise", self.denoise, False),
+            ("Compare", self.compare, False),
+            ("Slices", self.slices, False),
             ("Half maps (FSC)", self.fsc, False),
+            ("Mask", self.mask, False),
+            ("Edit and save", self.edit, False),
             ("About this map", self.facts, False),
         )
         return SectionColumn(panels, self)
@@ -147,6 +187,51 @@ class MapPanel(DockPanel):
         session.removed.connect(self._on_removed)
         session.level_changed.connect(self._on_level)
         session.shown_differently.connect(self._on_shown)
+        session.replaced.connect(self._on_replaced)
+        self.comparison.changed.connect(self._on_compared)
+        self.denoise.denoised.connect(self._on_denoised)
+
+    def _keys(self) -> tuple[Key, ...]:
+        """The Pick particles panel keeps its own undo."""
+        if panel_of(self.viewer) is None:
+            return MAP_KEYS
+        return tuple(key for key in MAP_KEYS if key.action not in ("undo", "redo"))
+
+    def _on_compared(self) -> None:
+        """Names and divider need a canvas, which is there once the panel is docked."""
+        if self.overlay is None and self.comparison.layout != "off":
+            canvas = canvas_of(self)
+            if canvas is not None:
+                self.overlay = CompareOverlay(self.comparison, canvas)
+
+    def _on_denoised(self, outcome: Outcome) -> None:
+        """Show the raw map and the denoised one, at levels that enclose the same volume."""
+        raw = self._raw_of(outcome)
+        model = getattr(outcome.params, "model", "filtered")
+        doubt = "" if outcome.inputs.half2 is not None else ", not verifiable"
+        denoised = self.session.add(f"denoised ({model}{doubt})", *outcome.denoised)
+        denoised.colourings.update(outcome.colourings)
+        self.comparison.take("off")
+        for opened in self.session.maps:
+            self.session.show(opened, visible=opened is denoised)
+        self.comparison.link(True)
+        self.comparison.choose(raw, denoised)
+        self.comparison.flip()
+        self.sections["Compare"].set_open(True)
+        self.show_section("Denoise")
+
+    def _raw_of(self, outcome: Outcome) -> OpenMap:
+        """The raw map, which is there already if the same halves were denoised before."""
+        inputs = outcome.inputs
+        for opened, of in self._raw.items():
+            if of == (inputs.half1, inputs.half2) and opened in self.session.maps:
+                return opened
+        if inputs.half2 is None and (only := self.choice.opened("half1")) is not None:
+            return only
+        raw = self.session.add("raw (mean of the halves)", *outcome.raw)
+        self.session.show(raw, colour=GREY)
+        self._raw[raw] = inputs.half1, inputs.half2
+        return raw
 
     def _on_added(self, opened: OpenMap) -> None:
         self.viewer.canvas.overlays.scale_bar.visible = True
@@ -167,13 +252,16 @@ class MapPanel(DockPanel):
             self.maker.make(opened, fine=final)
 
     def _on_shown(self, opened: OpenMap) -> None:
-        wanted = (opened.level, opened.full_detail)
-        if opened.visible and self._drawn.get(opened) != wanted:
+        if opened.visible and self._drawn.get(opened) != _wanted(opened):
             self.maker.make(opened, fine=True)
 
-    def _on_made(self, opened: OpenMap, mesh: Mesh, fine: bool) -> None:
-        self.layers.show_mesh(opened, mesh)
-        self._drawn[opened] = (opened.level, opened.full_detail) if fine else None
+    def _on_replaced(self, opened: OpenMap) -> None:
+        if opened.visible or opened in self.layers.surfaces:
+            self.maker.make(opened, fine=True)
+
+    def _on_made(self, opened: OpenMap, mesh: Mesh, fine: bool, values: Any) -> None:
+        self.layers.show_mesh(opened, mesh, values)
+        self._drawn[opened] = _wanted(opened) if fine else None
         if opened is self.session.current and fine:
             self.surface.say_detail(mesh)
         self._refresh()
@@ -189,5 +277,17 @@ class MapPanel(DockPanel):
 
     def release(self) -> None:
         """Leave the maps on screen: a panel opened later goes on with them."""
+        self.denoise.runner.cancel()
+        self.comparison.let_go()
+        self.mask.let_go()
+        if self.overlay is not None:
+            self.overlay.let_go()
+        self.bindings.clear()
         self.layers.let_go()
+        self.session.let_go()
         set_map_panel(self.viewer, None)
+
+
+def _wanted(opened: OpenMap) -> tuple[Any, ...]:
+    """What a fine surface depends on."""
+    return opened.level, opened.full_detail, opened.coloured_by, id(opened.density)

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from psygnal import Signal
 
 from napari_cryoai.core.contour import Contour
 from napari_cryoai.core.density_map import DensityMap
+from napari_cryoai.ui.map_colouring import Colouring
+from napari_cryoai.ui.map_history import Content, MapHistory
 
 # Muted, and told apart with any colour vision; light enough to be shaded.
 COLOURS = ("#8fb4dc", "#e3a75f", "#7fc4a3", "#d695bb", "#d8cf7c", "#b4b8c0")
@@ -35,6 +38,10 @@ class OpenMap:
         Whether the surface is cut open at the slice.
     full_detail
         Whether the surface is made of every voxel, however many triangles that takes.
+    colourings
+        What the surface can be coloured by, by name.
+    coloured_by
+        Which of them it is; None for a single colour.
     """
 
     name: str
@@ -48,6 +55,18 @@ class OpenMap:
     slice_index: dict[str, int] = field(default_factory=dict)
     cut: bool = False
     full_detail: bool = False
+    colourings: dict[str, Colouring] = field(default_factory=dict)
+    coloured_by: str | None = None
+
+    @property
+    def colouring(self) -> Colouring | None:
+        """What the surface is coloured by."""
+        return self.colourings.get(self.coloured_by) if self.coloured_by is not None else None
+
+    @property
+    def content(self) -> Content:
+        """What an edit replaces."""
+        return Content(self.density, self.contour, self.level, dict(self.colourings))
 
     @property
     def level_sigma(self) -> float:
@@ -83,6 +102,13 @@ class MapSession:
         A level moved; `final` when the slider is let go.
     shown_differently(map)
         Colour, visibility, slice, cut or detail changed.
+    replaced(map)
+        It has other voxels, and maybe another box.
+
+    Attributes
+    ----------
+    history
+        The way back from edits.
     """
 
     added = Signal(object)
@@ -90,8 +116,10 @@ class MapSession:
     current_changed = Signal()
     level_changed = Signal(object, bool)
     shown_differently = Signal(object)
+    replaced = Signal(object)
 
     def __init__(self) -> None:
+        self.history = MapHistory(self)
         self.maps: list[OpenMap] = []
         self.current: OpenMap | None = None
 
@@ -120,6 +148,7 @@ class MapSession:
             return
         at = self.maps.index(opened)
         self.maps.remove(opened)
+        self.history.forget(opened)
         self.removed.emit(opened)
         if opened is self.current:
             self.choose(self.maps[min(at, len(self.maps) - 1)] if self.maps else None)
@@ -143,11 +172,37 @@ class MapSession:
                 setattr(opened, name, value)
             self.shown_differently.emit(opened)
 
+    def replace(self, opened: OpenMap, content: Content) -> None:
+        """Give a map other voxels; edits go through `history`, which can take them back."""
+        shift = opened.density.index_of(np.array([content.density.origin_A]))[0]
+        opened.density, opened.contour = content.density, content.contour
+        opened.level, opened.colourings = content.level, dict(content.colourings)
+        for i, axis in enumerate(AXES):
+            index = round(opened.slice_index[axis] - shift[i])
+            opened.slice_index[axis] = min(max(index, 0), content.density.shape[i] - 1)
+        self.replaced.emit(opened)
+
     def move_slice(self, opened: OpenMap, axis: str, index: int) -> None:
         """Move a slice to a voxel; beyond the box, to its edge."""
         last = opened.density.shape[AXES.index(axis)] - 1
         place = {**opened.slice_index, axis: min(max(index, 0), last)}
         self.show(opened, slice_index=place)
+
+    def let_go(self) -> None:
+        """The panel goes, whose parts alone have listened; the maps stay for the next one.
+
+        A widget that Qt has deleted may live on in Python for a while, and must not hear anything.
+        """
+        for signal in (
+            self.added,
+            self.removed,
+            self.current_changed,
+            self.level_changed,
+            self.shown_differently,
+            self.replaced,
+            self.history.changed,
+        ):
+            signal.disconnect()
 
     def _unique(self, name: str) -> str:
         names = {opened.name for opened in self.maps}

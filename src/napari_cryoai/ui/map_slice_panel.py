@@ -41,6 +41,7 @@ class SlicePanel(QWidget):
         self.cut.toggled.connect(self._cut)
         session.current_changed.connect(self.refresh)
         session.shown_differently.connect(self._on_shown)
+        session.replaced.connect(self._on_shown)
         self.refresh()
 
     def refresh(self) -> None:

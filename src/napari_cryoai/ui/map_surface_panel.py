@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from qtpy.QtCore import QSignalBlocker
+from qtpy.QtCore import QSignalBlocker, QTimer
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QColorDialog,
@@ -24,6 +24,9 @@ from napari_cryoai.ui import theme
 from napari_cryoai.ui.level_histogram import LevelHistogram
 from napari_cryoai.ui.map_session import COLOURS, MapSession, OpenMap
 from napari_cryoai.ui.parts import button, hint
+
+SAY_MS = 60
+"""How long figures may lag behind a level that moves."""
 
 
 class SurfacePanel(QWidget):
@@ -48,6 +51,9 @@ class SurfacePanel(QWidget):
         self.all_detail = button(
             "Draw every voxel", self._want_detail, tip="Finer, but slower to turn"
         )
+        # A window with a canvas is put together anew for every widget that changes.
+        self._later = QTimer(self, interval=SAY_MS, singleShot=True)
+        self._later.timeout.connect(self._say_level)
         self._build()
         self._connect()
         self.refresh()
@@ -63,7 +69,7 @@ class SurfacePanel(QWidget):
         grid.addWidget(self.swatches, 1, 1, 1, 3)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(2, 1)
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(5)
         column.addWidget(self.histogram)
@@ -71,6 +77,10 @@ class SurfacePanel(QWidget):
         column.addWidget(self.encloses)
         column.addWidget(self.thinned)
         column.addWidget(self.all_detail)
+
+    def add_below_colour(self, widget: QWidget) -> None:
+        """Put what else colours the surface below its own colour."""
+        self._column.insertWidget(2, widget)
 
     def _connect(self) -> None:
         self.histogram.moved.connect(self._drag)
@@ -81,6 +91,7 @@ class SurfacePanel(QWidget):
         self.session.current_changed.connect(self.refresh)
         self.session.level_changed.connect(self._on_level)
         self.session.shown_differently.connect(self._on_shown)
+        self.session.replaced.connect(self._on_replaced)
 
     def refresh(self) -> None:
         """Another map."""
@@ -150,8 +161,17 @@ class SurfacePanel(QWidget):
 
     # What happened ------------------------------------------------------------------------------
 
-    def _on_level(self, opened: OpenMap, _final: bool = True) -> None:
+    def _on_level(self, opened: OpenMap, final: bool = True) -> None:
         if opened is not self.session.current:
+            return
+        if final:
+            self._say_level()
+        elif not self._later.isActive():
+            self._later.start()
+
+    def _say_level(self) -> None:
+        opened = self.session.current
+        if opened is None:
             return
         self.histogram.update()
         for box, value in ((self.level, opened.level), (self.sigma, opened.level_sigma)):
@@ -163,6 +183,10 @@ class SurfacePanel(QWidget):
             opened.contour.protein_kDa(opened.level),
         )
         self.encloses.setText(f"Encloses {_nm3(volume)}: as much as {_mass(mass)} of protein")
+
+    def _on_replaced(self, opened: OpenMap) -> None:
+        if opened is self.session.current:
+            self.refresh()
 
     def _on_shown(self, opened: OpenMap) -> None:
         if opened is self.session.current:

@@ -2,25 +2,68 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.isosurface import MAX_FACES, Mesh, Stopped, isosurface, preview_step
+from napari_cryoai.maps.sampling import values_at
 from napari_cryoai.ui.background import Background
+from napari_cryoai.ui.map_colouring import Colouring
 from napari_cryoai.ui.map_session import OpenMap
 
-PREVIEW_FACES = 40_000
+PREVIEW_FACES = (6_000, 24_000, 120_000)
+"""Of a coarse surface: at least, at first, and at most; see `Pace`."""
 ALL_FACES = 4_000_000
+_HOPELESS = 1.6
+"""A surface expected to have so many times the triangles allowed is not tried."""
+
+
+class Pace:
+    """How many triangles can be drawn ten times a second: many on a graphics card, few without.
+
+    Attributes
+    ----------
+    faces
+        Of the next coarse surface.
+    """
+
+    fast_s, slow_s, pause_s = 0.05, 0.085, 0.5
+
+    def __init__(self) -> None:
+        self.faces = PREVIEW_FACES[1]
+        self._last = -1.0
+
+    def tick(self, now_s: float) -> None:
+        """A coarse surface has come while the next one was waited for."""
+        took, self._last = now_s - self._last, now_s
+        if took > self.pause_s:
+            return  # the slider rested
+        least, _, most = PREVIEW_FACES
+        if took > self.slow_s:
+            self.faces = max(least, int(self.faces * 0.7))
+        elif took < self.fast_s:
+            self.faces = min(most, int(self.faces * 1.15))
+
+
+_Made = tuple[Mesh, NDArray[np.float32] | None]
 
 
 @dataclass(frozen=True, eq=False)
 class _Wish:
     opened: OpenMap
+    density: DensityMap
     level: float
     fine: bool
+    max_faces: int
+    first_step: int
+    colouring: Colouring | None
 
 
 class SurfaceMaker:
@@ -28,20 +71,30 @@ class SurfaceMaker:
 
     Signals
     -------
-    made(map, mesh, fine)
-        In the main thread.
+    made(map, mesh, fine, values)
+        In the main thread; the values `(n,)` of the vertices that colour them, or None.
     """
 
-    made = Signal(object, object, bool)
+    made = Signal(object, object, bool, object)
 
     def __init__(self, background: Background):
         self._background = background
+        self._pace = Pace()
+        self._coarse: dict[int, Mesh] = {}
         self._busy: dict[int, _Wish] = {}
         self._waiting: dict[int, _Wish] = {}
 
     def make(self, opened: OpenMap, *, fine: bool) -> None:
         """Make the surface at the map's level."""
-        wish = _Wish(opened, opened.level, fine)
+        wish = _Wish(
+            opened,
+            opened.density,
+            opened.level,
+            fine,
+            self._budget(opened, fine),
+            self._first_step(opened, fine),
+            opened.colouring,
+        )
         if id(opened) in self._busy:
             self._waiting[id(opened)] = wish
         else:
@@ -49,13 +102,28 @@ class SurfaceMaker:
 
     def forget(self, opened: OpenMap) -> None:
         """The map is closed."""
-        self._waiting.pop(id(opened), None)
-        self._busy.pop(id(opened), None)
+        for kept in (self._waiting, self._busy, self._coarse):
+            kept.pop(id(opened), None)
 
     @property
     def idle(self) -> bool:
         """Whether every surface is what was wished for."""
         return not self._busy
+
+    def _budget(self, opened: OpenMap, fine: bool) -> int:
+        if not fine:
+            return self._pace.faces
+        return ALL_FACES if opened.full_detail else MAX_FACES
+
+    def _first_step(self, opened: OpenMap, fine: bool) -> int:
+        """Where to begin, by what the last coarse surface tells of the number of triangles."""
+        if not fine:
+            return preview_step(opened.density.shape)
+        coarse = self._coarse.get(id(opened))
+        if coarse is None or opened.full_detail:
+            return 1
+        finest = len(coarse.faces) * coarse.step**2
+        return 1 if finest < _HOPELESS * MAX_FACES else 2
 
     def _start(self, wish: _Wish) -> None:
         self._busy[id(wish.opened)] = wish
@@ -66,24 +134,33 @@ class SurfaceMaker:
         key = id(wish.opened)
         return self._busy.get(key) is not wish or (wish.fine and key in self._waiting)
 
-    def _deliver(self, wish: _Wish, mesh: Mesh | None) -> None:
+    def _deliver(self, wish: _Wish, made: _Made | None) -> None:
         key = id(wish.opened)
         if self._busy.get(key) is not wish:
             return
         del self._busy[key]
-        if mesh is not None:
-            self.made.emit(wish.opened, mesh, wish.fine)
+        if made is not None and not wish.fine:
+            self._coarse[key] = made[0]
+            if key in self._waiting:
+                self._pace.tick(time.perf_counter())
+        if made is not None and wish.density is wish.opened.density:
+            self.made.emit(wish.opened, made[0], wish.fine, made[1])
         if key in self._waiting:
             self._start(self._waiting.pop(key))
 
 
-def _make(wish: _Wish, outdated: Callable[[_Wish], bool]) -> Mesh | None:
-    data, stopped = wish.opened.density.data, partial(outdated, wish)
-    step = 1 if wish.fine else preview_step(data.shape)
-    budget = MAX_FACES if wish.fine else PREVIEW_FACES
-    if wish.fine and wish.opened.full_detail:
-        budget = ALL_FACES
+def _make(wish: _Wish, outdated: Callable[[_Wish], bool]) -> _Made | None:
+    data, stopped = wish.density.data, partial(outdated, wish)
     try:
-        return isosurface(data, wish.level, max_faces=budget, first_step=step, stopped=stopped)
+        mesh = isosurface(
+            data,
+            wish.level,
+            max_faces=wish.max_faces,
+            first_step=wish.first_step,
+            stopped=stopped,
+        )
     except Stopped:
         return None
+    if wish.colouring is None:
+        return mesh, None
+    return mesh, values_at(wish.colouring.density, wish.density.world_of(mesh.vertices))

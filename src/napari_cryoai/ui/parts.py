@@ -58,6 +58,11 @@ class Section(QWidget):
         """Unfold or fold."""
         self._button.setChecked(on)
 
+    def set_title(self, title: str) -> None:
+        """Another title."""
+        self._button.setText(title)
+        self._button.setAccessibleName(f"{title} section")
+
     def _fold(self, on: bool) -> None:
         self.body.setVisible(on)
         shade = theme.colour("foreground").name()
