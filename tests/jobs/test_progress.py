@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from napari_cryoai.jobs.progress import Progress, finish
+import pytest
+
+from napari_cryoai.jobs.progress import Progress, finish, part
 
 
 def job(log: list[str]):
@@ -26,3 +28,20 @@ def test_a_closed_job_cleans_up():
     next(running)
     running.close()
     assert log == ["cleaned up"]
+
+
+def test_a_part_of_a_job_takes_its_share_of_the_whole():
+    def job():
+        yield Progress(0, 4, "begins")
+        yield Progress(3, 4, "nearly")
+        return "result"
+
+    steps, running = [], part(job(), 20, 60)
+    with pytest.raises(StopIteration) as ended:
+        while True:
+            steps.append(next(running))
+    assert ended.value.value == "result"
+    assert [(s.done, s.total, s.message) for s in steps] == [
+        (20, 100, "begins"),
+        (50, 100, "nearly"),
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from napari_cryoai.core.errors import CryoAIError
@@ -36,6 +36,18 @@ class Progress:
 
 Job = Generator[Progress, None, Result]
 """A running job. `close()` cancels it within a second and leaves no half-written file."""
+
+
+def part(job: Job[Result], first: int, last: int) -> Job[Result]:
+    """Run a job as a part of another one, from `first` to `last` per cent of it."""
+    while True:
+        try:
+            step = next(job)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
+        share = step.done / step.total if step.total else 0.0
+        yield replace(step, done=round(first + share * (last - first)), total=100)
 
 
 def finish(job: Job[Result]) -> Result:

@@ -14,7 +14,7 @@ from torch import Tensor
 from napari_cryoai.core.density_map import DensityMap, check_same_grid
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.jobs.params import Params
-from napari_cryoai.jobs.progress import Job, Progress
+from napari_cryoai.jobs.progress import Job, Progress, part
 from napari_cryoai.jobs.waiting import beside, waiting
 from napari_cryoai.maps.denoised import Denoised, Denoiser
 from napari_cryoai.maps.denoisers import Model, denoiser
@@ -23,6 +23,9 @@ from napari_cryoai.maps.rescue import rescue
 from napari_cryoai.maps.validate import validate
 from napari_cryoai.maps.verdict import Verdict, not_verifiable
 
+FIRST = 15
+"""Per cent of a run with its judge that denoising takes."""
+
 
 class DenoiseParams(Params):
     """How to denoise a map."""
@@ -30,7 +33,7 @@ class DenoiseParams(Params):
     model: Model = Field(
         "unet",
         title="Model",
-        description="unet, autoencoder: networks; wiener, local-snr: filters without any.",
+        description="unet, autoencoder, equivariant: networks; wiener, local-snr: filters.",
     )
     rescue: bool = Field(
         True,
@@ -114,17 +117,16 @@ def denoise(
     # A mask that is given belongs to the map as it lies: where that is turned, so must it be.
     again = None if soft is None else partial(_of_pairs, params)
     if params.judge:
-        verdict = yield from beside(
-            validate(
-                method,
-                *halves,
-                half1.pixel_size_A,
-                soft,
-                seed=params.seed,
-                denoised=found,
-                remasked=again,
-            )
+        judging = validate(
+            method,
+            *halves,
+            half1.pixel_size_A,
+            soft,
+            seed=params.seed,
+            denoised=found,
+            remasked=again,
         )
+        verdict = yield from part(beside(judging), FIRST, 100)
     return DenoisedMap(
         _placed(half1, found.full),
         _placed(half1, found.confidence),
