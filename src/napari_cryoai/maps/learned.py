@@ -36,7 +36,7 @@ KIND = "map-denoiser"
 AROUND_PX = 1.5
 """Standard deviation of the Gaussian in which the correlation with the truth is expected."""
 
-LEAST, MOST = 0.7, 1.5
+LEAST, MOST = 0.7, 3.0
 """How much the amplitudes of a shell are changed at most, to have those of the data."""
 
 LARGEST_TILE, MARGIN, GRID = 256, 32, 32
@@ -196,11 +196,10 @@ def _error_of_data(known: Evidence) -> float:
 
 
 def _with_amplitudes(density: Tensor, known: Evidence, mask: Tensor, pixel_size_A: float) -> Tensor:
-    """The density with the power that the data's signal has in each shell, weighted by the FSC."""
+    """The density with the power that the data's signal has in each shell."""
     volume = mask.square().sum() / pixel_size_A**3
     have = smooth(power_spectrum(density * mask)) / volume  # as the data's own was measured
-    wanted = 2 * known.fsc / (1 + known.fsc) * known.signal.square()
-    gain = (wanted / have.clamp(min=1e-30)).sqrt().clamp(LEAST, MOST)
+    gain = (known.signal.square() / have.clamp(min=1e-30)).sqrt().clamp(LEAST, MOST)
     # Where there is hardly any noise the amplitudes are the data's already.
     part = ((1 - known.fsc) / NOISY).clamp(max=1.0) * (known.fsc > 0)
     return weighted(density, 1 + part * (gain - 1))

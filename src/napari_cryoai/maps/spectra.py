@@ -16,6 +16,9 @@ from napari_cryoai.physics.radial import power_spectrum, shell_sums
 
 MOST = 10.0
 """How much stronger or weaker than the data a denoiser's shells may be."""
+LOW_PASS_A, DILATE_A, EDGE_A = 10.0, 2.0, 6.0
+"""Of the automatic mask: closer to the molecule than one to look at maps with. A wide mask holds
+solvent, and every shell is then thought to be noisier than it is inside the molecule."""
 SILENT = 1e-4
 """Power of a denoised shell, relative to the raw one, below which it holds nothing."""
 ALIKE = 0.5
@@ -25,7 +28,13 @@ ALIKE = 0.5
 def automatic_mask(half1: Tensor, half2: Tensor, pixel_size_A: float) -> Tensor:
     """Soft mask around the density of both; the sphere in the box where there is none."""
     try:
-        return mask_of_map((half1 + half2) / 2, pixel_size_A)
+        return mask_of_map(
+            (half1 + half2) / 2,
+            pixel_size_A,
+            low_pass_A=LOW_PASS_A,
+            dilate_A=DILATE_A,
+            edge_A=EDGE_A,
+        )
     except CryoAIError:
         least = min(half1.shape)
         return sphere(half1.shape, 0.42 * least, 0.08 * least, device=half1.device)

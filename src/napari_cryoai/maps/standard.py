@@ -83,7 +83,7 @@ def standardise(
     shape = shape or grid_for(half.shape, pixel_size_A)
     transform = resize_fourier(to_fourier(half, 3), half.shape, shape)
     pixel = pixel_size_A * max(half.shape) / max(shape)
-    weight = known.fsc * known.trailing() * _standard(known) / known.signal.clamp(min=1e-30)
+    weight = known.fsc * _per_signal(known)
     density = to_real(transform * known.on(weight, shape, pixel), shape)
     band = known.on(known.trailing(), shape, pixel)
     whitening = known.on(known.trailing() / known.noise.clamp(min=1e-30), shape, pixel)
@@ -107,7 +107,7 @@ def wanted(density: Tensor, known: Evidence, pixel_size_A: float) -> Tensor:
     density
         `(nz, ny, nx)` on the networks' grid.
     """
-    weight = known.trailing() * _standard(known) / known.signal.clamp(min=1e-30)
+    weight = _per_signal(known)
     shape = tuple(density.shape)
     return to_real(to_fourier(density, 3) * known.on(weight, shape, pixel_size_A), shape)
 
@@ -120,6 +120,12 @@ def fsc_bins(known: Evidence) -> Tensor:
     part = (at - low).to(known.fsc)
     inside = (g / known.spacing <= known.fsc.numel() - 1).to(known.fsc)
     return ((known.fsc[low] * (1 - part) + known.fsc[low + 1] * part) * inside).float()
+
+
+def _per_signal(known: Evidence) -> Tensor:
+    """`(k,)` what brings the signal to the standard spectrum, up to the resolution."""
+    weight = known.trailing() * _standard(known) / known.signal.clamp(min=1e-30)
+    return torch.where(known.signal > 0, weight, 0.0)
 
 
 def _standard(known: Evidence) -> Tensor:
