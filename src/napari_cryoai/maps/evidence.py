@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.maps.spectra import fsc_in_mask
 from napari_cryoai.physics.fourier import squared_frequency, to_fourier
-from napari_cryoai.physics.fsc import masked_fsc, randomise_phases
 from napari_cryoai.physics.radial import at_radius, shell_means
 
 TRUSTED = 1 / 7
@@ -29,9 +29,6 @@ TRUSTED = 1 / 7
 
 EDGE = 2.0
 """Shells that the cut-off takes."""
-
-RANDOMISED_BELOW = 0.8
-"""FSC from where on phases are random, to see what the mask alone correlates."""
 
 EMPTY = 1e-7
 """Of the power in the molecule: a solvent with less is none."""
@@ -61,7 +58,7 @@ class Evidence:
     @property
     def last(self) -> int:
         """The last shell to be trusted."""
-        return int(torch.nonzero(self.fsc > 0).max()) if bool((self.fsc > 0).any()) else 0
+        return last_of(self.fsc)
 
     @property
     def resolution_A(self) -> float:
@@ -69,10 +66,8 @@ class Evidence:
         return 1 / (max(self.last, 1) * self.spacing)
 
     def trailing(self) -> Tensor:
-        """`(k,)` 1 up to the last shell to be trusted, and from there a cosine edge."""
-        k = torch.arange(self.fsc.numel(), dtype=self.fsc.dtype, device=self.fsc.device)
-        part = ((k - self.last) / EDGE).clamp(0, 1)
-        return (1 + torch.cos(torch.pi * part)) / 2
+        """See `trailing`."""
+        return trailing(self.fsc)
 
     def on(self, curve: Tensor, shape: Sequence[int], pixel_size_A: float) -> Tensor:
         """A curve over these shells at the frequencies of the `rfftn` of a map.
@@ -92,7 +87,7 @@ def evidence(half1: Tensor, half2: Tensor, pixel_size_A: float, mask: Tensor) ->
     half1, half2, mask
         `(nz, ny, nx)`; the mask from 0 to 1, soft.
     """
-    fsc = _fsc_inside(half1, half2, mask)
+    fsc = fsc_in_mask(half1, half2, mask)
     inside = mask.square().sum().double() / pixel_size_A**3
     transforms = [to_fourier(half * mask, 3) for half in (half1, half2)]
     power = sum(_power(t, half1.shape) for t in transforms) / 2 / inside
@@ -105,24 +100,6 @@ def evidence(half1: Tensor, half2: Tensor, pixel_size_A: float, mask: Tensor) ->
         noise=smooth(noise).sqrt(),
         spacing=1 / (max(half1.shape) * pixel_size_A),
     )
-
-
-def _fsc_inside(half1: Tensor, half2: Tensor, mask: Tensor) -> Tensor:
-    """FSC in the mask, without what the mask carries from shells that agree to others.
-
-    As RELION corrects it (Chen et al. 2013, Ultramicroscopy 135, 24), but with random phases from
-    where the FSC *in the mask* falls: that is where the shells lie which a close mask carries from.
-    """
-    masked = masked_fsc(half1, half2, mask)
-    low = torch.nonzero(masked[1:] < RANDOMISED_BELOW)
-    if not low.numel():
-        return masked
-    first = int(low[0]) + 1
-    one, two = (randomise_phases(half, first, seed=i) for i, half in enumerate((half1, half2)))
-    random = masked_fsc(one, two, mask)
-    found = masked.clone()
-    found[first:] = (masked[first:] - random[first:]) / (1 - random[first:]).clamp(min=1e-6)
-    return found
 
 
 def evidence_of_one(map_: Tensor, pixel_size_A: float, mask: Tensor) -> Evidence:
@@ -163,6 +140,18 @@ def trusted(fsc: Tensor) -> Tensor:
     found = even.clamp(0, 0.9999) * kept
     found[0] = 0.9999
     return found
+
+
+def last_of(kept: Tensor) -> int:
+    """The last shell of a curve that `trusted` gave which is not 0."""
+    return int(torch.nonzero(kept > 0).max()) if bool((kept > 0).any()) else 0
+
+
+def trailing(kept: Tensor) -> Tensor:
+    """`(k,)` 1 up to the last shell to be trusted, and from there a cosine edge."""
+    k = torch.arange(kept.numel(), dtype=kept.dtype, device=kept.device)
+    part = ((k - last_of(kept)) / EDGE).clamp(0, 1)
+    return (1 + torch.cos(torch.pi * part)) / 2
 
 
 def smooth(curve: Tensor) -> Tensor:

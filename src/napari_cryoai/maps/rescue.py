@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool3d
 
 from napari_cryoai.maps.denoised import Denoised
+from napari_cryoai.maps.evidence import trailing, trusted
 from napari_cryoai.maps.spectra import fsc_inside, spectral_ratio
 from napari_cryoai.maps.windows import Windows, local_covariance
 from napari_cryoai.physics.fsc import HALF_MAPS, check_same_box, randomise_phases, resolution_at
@@ -94,7 +95,9 @@ def rescue(
     raw = [weighted(half, ratio) for half in raw]
     removed = [raw[0] - denoised.half1, raw[1] - denoised.half2]
     weight = windows.field(_weights(removed, raw, windows, seed))
-    back = [r * weight for r in removed]
+    # Multiplying by a weight carries over shells: nothing may come to lie beyond the resolution.
+    within = trailing(trusted(fsc))
+    back = [weighted(r * weight, within) for r in removed]
     halves = Denoised(denoised.half1 + back[0], denoised.half2 + back[1], denoised.confidence)
     returned = (back[0] + back[1]) / 2
     energy = (halves.full - halves.full.mean()).square().sum()
