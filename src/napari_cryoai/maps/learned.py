@@ -43,6 +43,9 @@ LARGEST_TILE, MARGIN, GRID = 256, 32, 32
 """Voxels of the networks' grid that are seen at once, and of those around what is kept; cuts are at
 multiples of the last."""
 
+OUTLINE_A = 45.0
+"""Of coarser waves no network knows more than the data."""
+
 NOISY = 0.05
 """One minus FSC, from where on they are changed in full."""
 
@@ -106,10 +109,16 @@ class LearnedDenoiser:
         answer = self._answer(seen.density, seen.contrast, fsc_bins(known))
         error = answer.log_error.exp()
         # Where the network expects to err more than the data do, and in shells that the data know
-        # better than any network, the data stay as they are.
+        # better than any network, the data stay as they are; but not their noise in the solvent.
         trust = (_error_of_data(known) / error).clamp(max=1.0)
         change = trust * (answer.density - seen.density)
-        density = seen.density + _filtered(change, _needed(known, self.floor), known)
+        needed = _needed(known, self.floor)
+        within, around = (
+            _filtered(change, curve, known)
+            for curve in (needed, torch.maximum(needed, _finer_than_outline(known)))
+        )
+        inside = to_grid(mask, change.shape)
+        density = seen.density + inside * within + (1 - inside) * around
         found = restore(density, known, pixel_size_A, half.shape)
         found = _with_amplitudes(found, known, mask, pixel_size_A)
         power, error = (blurred(v, AROUND_PX) for v in (density.square(), error))
@@ -213,6 +222,12 @@ def _needed(known: Evidence, floor: float) -> Tensor:
     """
     noise = (1 - known.fsc) / known.fsc.clamp(min=1e-6)
     return noise / (noise + floor)
+
+
+def _finer_than_outline(known: Evidence) -> Tensor:
+    """`(k,)` 0 for what makes the outline of the molecule, which data know well, and 1 beyond."""
+    g = torch.arange(known.fsc.numel(), dtype=known.fsc.dtype) * known.spacing
+    return 1 - torch.exp(-((g * OUTLINE_A) ** 2))
 
 
 def _filtered(density: Tensor, curve: Tensor, known: Evidence) -> Tensor:
