@@ -23,10 +23,14 @@ def test_demo_simulates_picks_evaluates_and_draws(tmp_path: Path) -> None:
     assert f1 > 0.85
     assert len(read_picks(tmp_path / "picks.star")) > 300
     assert len(list(tmp_path.glob("*_picks.png"))) == 5
-    between_halves, to_truth = (float(a) for a in re.findall(r"([\d.]+) A (?:b|ag)", done.output))
+    told = re.findall(r"([\d.]+) A (?:b|ag)", done.output)
+    between_halves, to_truth, denoised_to_truth = (float(a) for a in told)
     assert between_halves < 10
     assert to_truth == pytest.approx(between_halves, rel=0.15)
-    for made in ("ctf/micrographs_ctf.star", "particles/particles.mrcs", "map/fsc.png"):
+    assert denoised_to_truth < 1.02 * to_truth
+    assert "this map shows what both half maps show" in done.output
+    files = ("ctf/micrographs_ctf.star", "particles/particles.mrcs", "map/fsc.png")
+    for made in (*files, "denoised/denoised.mrc", "denoised/report.json"):
         assert (tmp_path / made).is_file()
 
 

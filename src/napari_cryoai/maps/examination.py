@@ -26,6 +26,10 @@ from napari_cryoai.physics.radial import power_spectrum, weighted
 from napari_cryoai.physics.sharpening import fsc_weight
 
 
+SHELLS = 3
+"""That have to agree, lest two maps be said to have nothing in common."""
+
+
 @dataclass(eq=False)
 class Examination:
     """Raw halves, denoised halves, and what has been found so far.
@@ -67,7 +71,9 @@ class Examination:
         self._add_curves("", heard, r1, r2, d1, d2)
         self._add_curves("_masked", heard, *(half * self.mask for half in (r1, r2, d1, d2)))
         self._add("raw_corrected", raw.best.values)
-        self.figures["resolution_A"] = raw.best.resolution_A()
+        found_A, box_A = raw.best.resolution_A(), max(self.mask.shape) * self.pixel_size_A
+        # The first shells hold so few frequencies that noise may agree there.
+        self.figures["resolution_A"] = found_A if found_A < box_A / SHELLS else math.inf
         self.figures["resolution_unmasked_A"] = raw.unmasked.resolution_A()
         self._compare_shells()
         self._compare_places(raw.best.values)
