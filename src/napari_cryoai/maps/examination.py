@@ -25,7 +25,6 @@ from napari_cryoai.physics.fsc import FscCurve, fsc, half_map_fsc
 from napari_cryoai.physics.radial import power_spectrum, weighted
 from napari_cryoai.physics.sharpening import fsc_weight
 
-
 SHELLS = 3
 """That have to agree, lest two maps be said to have nothing in common."""
 
