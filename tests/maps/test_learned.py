@@ -198,6 +198,7 @@ def test_bad_pairs_are_refused(halves, weights):
         "voxel sizes": replace(two, pixel_size_A=2.0),
         "places": replace(two, origin_A=(0, 0, 50.0)),
         "not finite": two.with_data(nan),
+        "half map 2 is the same value": two.with_data(0 * two.data + 3),
     }
     for message, other in others.items():
         with pytest.raises(CryoAIError, match=message):

@@ -16,6 +16,7 @@ from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.jobs.params import Params
 from napari_cryoai.jobs.progress import Job, Progress, part
 from napari_cryoai.jobs.waiting import beside, waiting
+from napari_cryoai.maps.checks import check_input
 from napari_cryoai.maps.denoised import Denoised, Denoiser
 from napari_cryoai.maps.denoisers import Model, denoiser
 from napari_cryoai.maps.learned import LearnedDenoiser
@@ -106,12 +107,13 @@ def denoise(
         if other is not None:
             check_same_grid(half1, other, what=what)
     soft = None if mask is None else torch.from_numpy(mask.data)
+    first, second = (torch.from_numpy(m.data) for m in (half1, half2 or half1))
+    check_input(first, second)
     yield Progress(0, 100, "Denoising")
     if half2 is None:
         return (yield from _single(_denoiser(params, soft), half1))
     method = _of_pairs(params, soft)
-    halves = torch.from_numpy(half1.data), torch.from_numpy(half2.data)
-    work = partial(method, *halves, half1.pixel_size_A)
+    work = partial(method, first, second, half1.pixel_size_A)
     found = yield from waiting(work, Progress(1, 100, "Denoising"))
     verdict = None
     # A mask that is given belongs to the map as it lies: where that is turned, so must it be.
@@ -119,7 +121,8 @@ def denoise(
     if params.judge:
         judging = validate(
             method,
-            *halves,
+            first,
+            second,
             half1.pixel_size_A,
             soft,
             seed=params.seed,
