@@ -16,6 +16,7 @@ from napari_cryoai.maps.denoisers import denoiser
 from napari_cryoai.maps.learned import KIND, LearnedDenoiser, load_denoiser, save_denoiser
 from napari_cryoai.maps.network import Answer, MapNetwork, NetworkConfig
 from napari_cryoai.maps.output import write_denoised
+from napari_cryoai.maps.standard import to_grid
 from napari_cryoai.physics.fsc import fsc
 from napari_cryoai.physics.radial import power_spectrum
 
@@ -99,14 +100,17 @@ def test_each_half_is_denoised_alone(simulated):
     network = LearnedDenoiser(Oracle(note), mask=simulated.mask)
     network(simulated.half1, simulated.half2, PIXEL_A)
     assert len(seen) == 2
-    curve = fsc(seen[0][0], simulated.half1) if seen[0][0].shape == simulated.half1.shape else None
-    noise = [s[0] - s[0].mean() for s in seen]
-    assert curve is None or curve[2:8].min() > 0.99
-    outside = (
-        torch.nn.functional.interpolate(simulated.mask[None, None], noise[0].shape)[0, 0] < 1e-3
-    )
-    pair = torch.corrcoef(torch.stack([n[outside] for n in noise]))
+    outside = to_grid(simulated.mask, seen[0].shape[1:]) < 1e-3
+    pair = torch.corrcoef(torch.stack([density[0][outside] for density in seen]))
     assert abs(float(pair[0, 1])) < 0.1
+
+
+def test_a_constant_that_is_added_to_the_map_is_in_the_result_and_changes_nothing_else(simulated):
+    plain = _kept(0.01)(simulated.half1, simulated.half2, PIXEL_A)
+    shifted = _kept(0.01)(simulated.half1 + 5, simulated.half2 + 5, PIXEL_A)
+    away = (shifted.full - 5 - plain.full).abs().max()
+    assert away < 1e-3 * plain.full.std()
+    assert (shifted.confidence - plain.confidence).abs().max() < 0.01
 
 
 def test_confidence_is_high_in_the_molecule_and_none_in_solvent(simulated):

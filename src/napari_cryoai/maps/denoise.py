@@ -34,7 +34,8 @@ class DenoiseParams(Params):
     model: Model = Field(
         "unet",
         title="Model",
-        description="unet, autoencoder, equivariant: networks; wiener, local-snr: filters.",
+        description="unet, equivariant: networks; autoencoder: another, if you have trained it "
+        "(--weights); wiener, local-snr: filters.",
     )
     rescue: bool = Field(
         True,

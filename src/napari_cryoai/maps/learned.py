@@ -86,9 +86,11 @@ class LearnedDenoiser:
         """
         check_same_box(half1, half2)
         mask = automatic_mask(half1, half2, pixel_size_A) if self.mask is None else self.mask
-        known = evidence(half1, half2, pixel_size_A, mask)
-        done = [self.denoise(half, known, mask, pixel_size_A) for half in (half1, half2)]
-        return Denoised(done[0][0], done[1][0], (done[0][1] + done[1][1]) / 2)
+        levels = [_solvent_level(half, mask) for half in (half1, half2)]
+        halves = [half - level for half, level in zip((half1, half2), levels, strict=True)]
+        known = evidence(halves[0], halves[1], pixel_size_A, mask)
+        (one, sure1), (two, sure2) = (self.denoise(h, known, mask, pixel_size_A) for h in halves)
+        return Denoised(one + levels[0], two + levels[1], (sure1 + sure2) / 2)
 
     def single(self, map_: Tensor, pixel_size_A: float) -> tuple[Tensor, Tensor]:
         """A map without halves, and its confidence: nobody can verify either.
@@ -99,12 +101,15 @@ class LearnedDenoiser:
             If there is no molecule to be found, or no noise around it.
         """
         mask = automatic_mask(map_, map_, pixel_size_A) if self.mask is None else self.mask
-        return self.denoise(map_, evidence_of_one(map_, pixel_size_A, mask), mask, pixel_size_A)
+        level = _solvent_level(map_, mask)
+        known = evidence_of_one(map_ - level, pixel_size_A, mask)
+        found, confidence = self.denoise(map_ - level, known, mask, pixel_size_A)
+        return found + level, confidence
 
     def denoise(
         self, half: Tensor, known: Evidence, mask: Tensor, pixel_size_A: float
     ) -> tuple[Tensor, Tensor]:
-        """One map alone, and its confidence; both like the map."""
+        """One map alone, whose solvent is at 0, and its confidence; both like the map."""
         seen = standardise(half, known, pixel_size_A)
         answer = self._answer(seen.density, seen.contrast, fsc_bins(known))
         error = answer.log_error.exp()
@@ -186,6 +191,12 @@ def load_denoiser(path: Path, device: torch.device) -> LearnedDenoiser:
             remedy="Take weights that this version has trained, or update napari-cryoai",
         ) from error
     return LearnedDenoiser(network.eval().requires_grad_(False).to(device), offset, floor)
+
+
+def _solvent_level(map_: Tensor, mask: Tensor) -> Tensor:
+    """Mean outside the mask: what a map is shifted by, which a mask would make a shape of."""
+    outside = 1 - mask
+    return (map_ * outside).sum() / outside.sum().clamp(min=1.0)
 
 
 def _too_large() -> CryoAIError:

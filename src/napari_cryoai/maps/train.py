@@ -157,7 +157,7 @@ def denoising_loss(network: MapNetwork, batch: Batch) -> Tensor:
     what a prior of an iterative refinement must do (Kimanius et al. 2024, Nat. Methods 21, 1216).
     """
     density = batch.density
-    # The batch decides, and not a random generator, so that every process does the same.
+    # The batch decides, and not a random generator, so that a resumed training does the same.
     times = _times(float(batch.fsc_bins.sum()))
     with torch.no_grad():
         for _ in range(times):
