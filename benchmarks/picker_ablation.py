@@ -18,7 +18,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from napari_cryoai.cli.train import write_picker
+from napari_cryoai.cli.train import save_trained_picker
+from napari_cryoai.cli.training import training_facts
 from napari_cryoai.io.weights import read_weights
 from napari_cryoai.jobs.run import run_to_console
 from napari_cryoai.picking.train import TrainPickerParams, train
@@ -61,7 +62,9 @@ def trained(params: TrainPickerParams, examples: Pool, validation: Pool, file: P
         job = train(
             params, examples, validation, checkpoint=file.with_suffix(".checkpoint"), resume=True
         )
-        write_picker(file, run_to_console(job, file.stem), params, len(examples))
+        found = run_to_console(job, file.stem)
+        facts = training_facts(params, len(examples), found.seconds)
+        save_trained_picker(file, found, facts | found.facts())
     return read_weights(file, "picker").facts
 
 

@@ -43,7 +43,7 @@ def scenes():
         density.index_put_(
             tuple(torch.from_numpy(points).long().clamp(0, 59).T), torch.tensor(20.0), True
         )
-        from napari_cryoai.maps.standard import blurred
+        from napari_cryoai.physics.gaussian import blurred
         from napari_cryoai.physics.radial import power_spectrum
 
         density = blurred(density, 1.0)

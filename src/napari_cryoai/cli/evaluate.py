@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from napari_cryoai.cli.evaluate_params import EvaluateMapParams
+from napari_cryoai.cli.evaluate_params import EvaluateMapParams, EvaluateModelParams
 from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.picks import PickTable, concatenate
@@ -94,6 +94,36 @@ def evaluate_map_command(
         from napari_cryoai.cli.evaluate_map import Sources, evaluate_map
 
         evaluate_map(Sources(map_, reference, model, mask), params, output, as_json)
+
+
+@evaluate_group.command("model")
+@click.argument("model", type=PATH)
+@click.option("--reference", type=PATH, help="Model to compare with: the truth.")
+@click.option("--map", "map_", type=PATH, help="Map that MODEL lies in.")
+@click.option("--output", type=PATH, help="Folder to write report.json and residues.csv to.")
+@params_options(EvaluateModelParams)
+@click.option("--json", "as_json", is_flag=True, help="Report in JSON, for machines.")
+def evaluate_model_command(
+    model: Path,
+    reference: Path | None,
+    map_: Path | None,
+    output: Path | None,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Compare the protein of MODEL with a reference in the same frame, with a map, or with both.
+
+    Residues are matched one to one by the places of their CA; a trace of CA is enough, by whatever
+    program. Prints precision, recall and F1 at 1, 2 and 3 A, and for the pairs within 3 A: the same
+    amino acids, breaks, links that run backwards, RMSD, TM-score, lDDT. With a map the correlations
+    and the mean Q-score; and the geometry in any case.
+    """
+    with errors_told(as_json):
+        params = params_from(EvaluateModelParams, values)
+        # Imported late: torch takes seconds to load, and picks need none of it.
+        from napari_cryoai.cli.evaluate_model import Sources, evaluate_model
+
+        evaluate_model(Sources(model, reference, map_), params, output, as_json)
 
 
 def as_dict(comparison: Comparison, n_reference: int, left_out: list[str]) -> dict[str, object]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from napari_cryoai.jobs.params import Params
@@ -25,4 +27,15 @@ class EvaluateMapParams(Params):
         title="Width of the Q-score",
         description="Of the Q-score's reference Gaussian: 0.6 in the paper, 0.4 in EMDB.",
         json_schema_extra={"unit": "A"},
+    )
+
+
+class EvaluateModelParams(EvaluateMapParams):
+    """How a model is compared with a reference and with a map."""
+
+    b_factors: Literal["fit", "file"] = Field(
+        "fit",
+        title="B-factors",
+        description="Of the model's map: one for all atoms, which agrees best with the map, since "
+        "built models have confidences in their place; or those of the file.",
     )

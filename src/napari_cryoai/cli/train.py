@@ -7,114 +7,82 @@ from typing import Any
 
 import click
 
-from napari_cryoai.cli.common import workers_from
-from napari_cryoai.cli.options import errors_told, params_from, params_options
-from napari_cryoai.cli.training import pools, training_facts, training_options
-from napari_cryoai.io.guards import check_writable
-from napari_cryoai.io.structures import structures_in
-from napari_cryoai.io.weights import check_name
-from napari_cryoai.jobs.run import run_to_console
+from napari_cryoai.building import train as building
+from napari_cryoai.cli.options import params_options
+from napari_cryoai.cli.training import Recipe, run_training, training_options
 from napari_cryoai.maps import train as maps
-from napari_cryoai.nets.distributed import team
 from napari_cryoai.picking import train as picking
 
 
 @click.group("train")
 def train_group() -> None:
-    """Train the networks anew, on simulated data. Under torchrun on several graphics cards."""
+    """Train the networks anew, on simulated data. Under torchrun on several graphics cards.
+
+    The structures are split by family: four in five are trained on, one in ten validates, and one
+    in ten is left for tests.
+    """
 
 
 @train_group.command("picker")
 @training_options(examples=8000)
 @params_options(picking.TrainPickerParams)
-def train_picker(
-    structures: Path,
-    output: Path,
-    pool: Path | None,
-    examples: int,
-    resume: bool,
-    workers: str,
-    as_json: bool,
-    **values: Any,
-) -> None:
-    """Simulate micrographs of STRUCTURES, train the picker on them, validate and calibrate it.
-
-    The structures are split by family: four in five are trained on, one in ten validates, and one
-    in ten is left for tests.
-    """
-    from napari_cryoai.picking.training_pool import Pool, write_pool
-
-    with errors_told(as_json), team() as crew:
-        params = params_from(picking.TrainPickerParams, values)
-        check_writable(check_name(output).parent)
-        paths, folder = structures_in(structures), pool or output.with_suffix(".pool")
-        count = workers_from(workers)
-        both = pools(write_pool, Pool, paths, folder, examples, count, crew, as_json)
-        checkpoint = output.with_suffix(".checkpoint")
-        job = picking.train(params, *both, crew=crew, checkpoint=checkpoint, resume=resume)
-        trained = run_to_console(job, "Training", json_lines=as_json)
-        if crew.leads:
-            write_picker(output, trained, params, len(both[0]))
-            click.echo(f"{trained.validation.text()}: {output}")
+def train_picker(**options: Any) -> None:
+    """Simulate micrographs of STRUCTURES, train the picker on them, validate and calibrate it."""
+    run_training(_picker, **options)
 
 
 @train_group.command("map-denoiser")
 @training_options(examples=700)
 @params_options(maps.TrainMapDenoiserParams)
-def train_map_denoiser(
-    structures: Path,
-    output: Path,
-    pool: Path | None,
-    examples: int,
-    resume: bool,
-    workers: str,
-    as_json: bool,
-    **values: Any,
-) -> None:
+def train_map_denoiser(**options: Any) -> None:
     """Simulate densities of STRUCTURES, train a denoiser on half maps of them, and validate it.
 
-    The structures are split by family, as for the picker. The noise of the half maps is drawn anew
-    whenever one is shown.
+    The noise of the half maps is drawn anew whenever one is shown.
     """
+    run_training(_map_denoiser, **options)
+
+
+@train_group.command("backbone")
+@training_options(examples=800)
+@params_options(building.TrainNetworksParams)
+def train_backbone(**options: Any) -> None:
+    """Simulate maps of STRUCTURES, train the networks that trace chains in them, and validate both.
+
+    Resolution, noise, sharpening and masks are drawn anew whenever a map is shown.
+    """
+    run_training(_backbone, **options)
+
+
+def _picker() -> Recipe:
+    from napari_cryoai.picking.training_pool import Pool, write_pool
+
+    return Recipe(picking.TrainPickerParams, write_pool, Pool, picking.train, save_trained_picker)
+
+
+def _map_denoiser() -> Recipe:
+    from napari_cryoai.maps.learned import LearnedDenoiser, save_denoiser
     from napari_cryoai.maps.training_scenes import Scenes, write_scenes
 
-    with errors_told(as_json), team() as crew:
-        params = params_from(maps.TrainMapDenoiserParams, values)
-        check_writable(check_name(output).parent)
-        paths, folder = structures_in(structures), pool or output.with_suffix(".pool")
-        count = workers_from(workers)
-        both = pools(write_scenes, Scenes, paths, folder, examples, count, crew, as_json)
-        checkpoint = output.with_suffix(".checkpoint")
-        job = maps.train(params, *both, crew=crew, checkpoint=checkpoint, resume=resume)
-        trained = run_to_console(job, "Training", json_lines=as_json)
-        if crew.leads:
-            write_map_denoiser(output, trained, params, len(both[0]))
-            click.echo(f"{trained.validation.text()}: {output}")
+    def save(output: Path, trained: maps.Trained, facts: dict[str, Any]) -> None:
+        found = trained.validation
+        denoiser = LearnedDenoiser(trained.network, found.surprise, found.floor)
+        save_denoiser(output, denoiser, facts)
+
+    return Recipe(maps.TrainMapDenoiserParams, write_scenes, Scenes, maps.train, save)
 
 
-def write_picker(
-    output: Path, trained: picking.Trained, params: picking.TrainPickerParams, examples: int
-) -> None:
+def _backbone() -> Recipe:
+    from napari_cryoai.building.training_scenes import Scenes, write_scenes
+    from napari_cryoai.building.weights_file import save_networks
+
+    def save(output: Path, trained: building.TrainedNetworks, facts: dict[str, Any]) -> None:
+        save_networks(output, trained.networks, facts)
+
+    return Recipe(building.TrainNetworksParams, write_scenes, Scenes, building.train, save)
+
+
+def save_trained_picker(output: Path, trained: picking.Trained, facts: dict[str, Any]) -> None:
     """Write the weights with how they came about."""
     from napari_cryoai.picking.learned import save_picker
 
-    facts = training_facts(params, examples, trained.seconds) | {
-        "steps": trained.steps,
-        "validation": trained.validation.figures(),
-    }
     save_picker(output, trained.picker, facts)
-
-
-def write_map_denoiser(
-    output: Path, trained: maps.Trained, params: maps.TrainMapDenoiserParams, examples: int
-) -> None:
-    """Write the weights with how they came about."""
-    from napari_cryoai.maps.learned import LearnedDenoiser, save_denoiser
-
-    facts = training_facts(params, examples, trained.seconds) | {
-        "steps": trained.steps,
-        "validation": trained.validation.figures(),
-    }
-    found = trained.validation
-    denoiser = LearnedDenoiser(trained.network, found.surprise, found.floor)
-    save_denoiser(output, denoiser, facts)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import click
 
-from napari_cryoai.cli.options import PATH, Command
+from napari_cryoai.cli.common import workers_from
+from napari_cryoai.cli.options import PATH, Command, errors_told, params_from
 from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.io.guards import check_writable
+from napari_cryoai.io.structures import structures_in
+from napari_cryoai.io.weights import check_name
 from napari_cryoai.jobs.executor import Workers
 from napari_cryoai.jobs.progress import Job
 from napari_cryoai.jobs.run import run_to_console
-from napari_cryoai.nets.distributed import Team
+from napari_cryoai.nets.distributed import Team, team
 from napari_cryoai.nets.run import TrainParams
 from napari_cryoai.physics.simulators.structure_split import split_structures
 
@@ -104,6 +109,69 @@ def pools(
     crew.wait()
     train, validation = (opened(folder / name) for name in PARTS)
     return train, validation
+
+
+class Trained(Protocol):
+    """What a training gave."""
+
+    seconds: float
+
+    def text(self) -> str:
+        """How good it is, in one line."""
+
+    def facts(self) -> dict[str, Any]:
+        """For the record in the weights."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained from structures.
+
+    Attributes
+    ----------
+    params
+        What the user may choose.
+    fill, opened
+        Fills a folder with examples, and opens it.
+    train
+        The job.
+    save
+        Writes what it gave, with facts beside the weights.
+    """
+
+    params: type[TrainParams]
+    fill: WritePool[Any]
+    opened: Callable[[Path], Any]
+    train: Callable[..., Job[Any]]
+    save: Callable[[Path, Any, dict[str, Any]], None]
+
+
+def run_training(
+    recipe: Callable[[], Recipe],
+    structures: Path,
+    output: Path,
+    pool: Path | None,
+    examples: int,
+    resume: bool,
+    workers: str,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """What a command that trains does with `training_options` and those of the recipe's params."""
+    with errors_told(as_json), team() as crew:
+        chosen = recipe()
+        params: TrainParams = params_from(chosen.params, values)
+        check_writable(check_name(output).parent)
+        paths, folder = structures_in(structures), pool or output.with_suffix(".pool")
+        count = workers_from(workers)
+        both = pools(chosen.fill, chosen.opened, paths, folder, examples, count, crew, as_json)
+        checkpoint = output.with_suffix(".checkpoint")
+        job = chosen.train(params, *both, crew=crew, checkpoint=checkpoint, resume=resume)
+        trained: Trained = run_to_console(job, "Training", json_lines=as_json)
+        if crew.leads:
+            facts = training_facts(params, len(both[0]), trained.seconds)
+            chosen.save(output, trained, facts | trained.facts())
+            click.echo(f"{trained.text()}: {output}")
 
 
 def training_facts(params: TrainParams, examples: int, seconds: float) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def read_structure(
         If the file cannot be understood, or no atom is left.
     """
     path = check_readable(path)
-    model = _first_model(_parse(path), path)
+    model = _first_model(parse(path), path)
     structure = _table(model, waters=waters, alternatives=alternatives)
     if not hydrogens:
         structure = structure.select(~np.isin(structure.elements, ["H", "D"]))
@@ -83,12 +83,17 @@ def structures_in(folder: AnyPath) -> list[Path]:
     )
 
 
-def _parse(path: Path) -> gemmi.Structure:
-    text = _text(path)
-    name = path.name.lower().removesuffix(".gz")
-    is_cif = name.endswith((".cif", ".mmcif")) or text.lstrip()[:5].lower() == b"data_"
+def parse(path: Path) -> gemmi.Structure:
+    """All that gemmi finds in a file.
+
+    Raises
+    ------
+    CryoAIError
+        If the file cannot be understood.
+    """
+    text = coordinate_text(path)
     try:
-        if is_cif:
+        if is_cif(path, text):
             return gemmi.make_structure_from_block(gemmi.cif.read_string(text)[0])
         return gemmi.read_pdb_string(text)
     except (ValueError, RuntimeError, IndexError) as error:
@@ -99,7 +104,13 @@ def _parse(path: Path) -> gemmi.Structure:
         ) from None
 
 
-def _text(path: Path) -> bytes:
+def is_cif(path: Path, text: bytes) -> bool:
+    """Whether it is mmCIF, by the name or by how it begins."""
+    name = path.name.lower().removesuffix(".gz")
+    return name.endswith((".cif", ".mmcif")) or text.lstrip()[:5].lower() == b"data_"
+
+
+def coordinate_text(path: Path) -> bytes:
     """The text, unpacked if it is compressed."""
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:

@@ -19,7 +19,6 @@ from napari_cryoai.maps.network import Answer, MapNetwork, NetworkConfig
 from napari_cryoai.maps.spectra import automatic_mask
 from napari_cryoai.maps.standard import (
     PIXEL_A,
-    blurred,
     fsc_bins,
     restore,
     standard_amplitude,
@@ -28,6 +27,7 @@ from napari_cryoai.maps.standard import (
 )
 from napari_cryoai.nets.tiling import tiles
 from napari_cryoai.physics.fourier import to_fourier, to_real
+from napari_cryoai.physics.gaussian import blurred
 from napari_cryoai.physics.fsc import check_same_box
 from napari_cryoai.physics.radial import power_spectrum, weighted
 

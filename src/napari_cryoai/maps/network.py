@@ -16,14 +16,17 @@ from torch.nn import functional
 from napari_cryoai.maps.autoencoder import Autoencoder
 from napari_cryoai.maps.equivariant import Equivariant
 from napari_cryoai.maps.standard import BINS
-from napari_cryoai.maps.unet import UNet
 from napari_cryoai.nets.group_conv import Grow, Lift
+from napari_cryoai.nets.unet import UNet
 from napari_cryoai.nets.volumes import padded, shuffled, unshuffled
 
 Architecture = Literal["unet", "autoencoder", "equivariant"]
 
 CELL = 2
 """Bodies work on cells of so many voxels a side; the data's detail is in their channels."""
+
+WIDTHS = (1, 2, 4, 4)
+"""Of the levels of the U-Net, in that of the first."""
 
 LOWEST, HIGHEST = -10.0, 2.0
 """Of the logarithm of the expected squared error."""
@@ -70,10 +73,7 @@ class MapNetwork(nn.Module):
         if config.architecture == "equivariant":
             self.core: Cells | Oriented = Oriented(config.told)
         else:
-            body = (UNet if config.architecture == "unet" else Autoencoder)(
-                config.width, config.told
-            )
-            self.core = Cells(body, config.width)
+            self.core = Cells(_plain(config), config.width)
 
     def forward(self, density: Tensor, contrast: Tensor, fsc_bins: Tensor) -> Answer:
         """Denoise.
@@ -90,6 +90,12 @@ class MapNetwork(nn.Module):
         found = self.core(seen, self.told(fsc_bins))[(..., *inside)].float()
         before = density if self.core.body.residual else 0.0
         return Answer(before + found[:, 0], (START + found[:, 1]).clamp(LOWEST, HIGHEST))
+
+
+def _plain(config: NetworkConfig) -> UNet | Autoencoder:
+    if config.architecture == "autoencoder":
+        return Autoencoder(config.width, config.told)
+    return UNet([config.width * w for w in WIDTHS], config.told)
 
 
 class Cells(nn.Module):

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_cryoai.core.atomic_model import AtomicModel
 from napari_cryoai.core.density_map import DensityMap
+from napari_cryoai.core.model_of import residue_of_atoms
 from napari_cryoai.core.structure import Structure
 from napari_cryoai.maps.placement import inside_map, residue_parts
 
@@ -40,6 +42,17 @@ _NEIGHBOURS = 48
 _ATOMS_AT_ONCE = 512
 _SAME_A = 0.01
 _FLAT = 1e-6
+
+
+def with_q_scores(model: AtomicModel, density: DensityMap) -> AtomicModel:
+    """A model with the mean Q-score of each residue; NaN for residues outside the map."""
+    scores = q_scores(density, model.structure).values
+    row = residue_of_atoms(model.structure)
+    known = np.isfinite(scores) & (row >= 0)
+    count = np.bincount(row[known], minlength=len(model.residues))
+    total = np.bincount(row[known], scores[known], len(model.residues))
+    q = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return replace(model, residues=replace(model.residues, q=q))
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from napari_cryoai.maps.evidence import Evidence
 from napari_cryoai.physics.fourier import resize_fourier, to_fourier, to_real
+from napari_cryoai.physics.gaussian import blurred
 
 PIXEL_A = 1.5
 """Of the networks' grid; a map's may differ a little, so that the box is a whole number of it."""
@@ -131,19 +132,6 @@ def _per_signal(known: Evidence) -> Tensor:
 def _standard(known: Evidence) -> Tensor:
     g = torch.arange(known.fsc.numel(), dtype=known.fsc.dtype, device=known.fsc.device)
     return standard_amplitude(g * known.spacing)
-
-
-def blurred(volume: Tensor, sigma_px: float) -> Tensor:
-    """Convolved with a Gaussian, zero beyond the borders; `(nz, ny, nx)`."""
-    reach = round(3 * sigma_px)
-    at = torch.arange(-reach, reach + 1, dtype=volume.dtype, device=volume.device)
-    kernel = torch.exp(-(at**2) / (2 * sigma_px**2))
-    kernel = (kernel / kernel.sum()).reshape(1, 1, -1)
-    for _ in range(3):
-        # Along the last axis, which then goes to the front: after three all are back.
-        lines = functional.conv1d(volume.flatten(0, 1)[:, None], kernel, padding=reach)
-        volume = lines.reshape(volume.shape).permute(2, 0, 1)
-    return volume
 
 
 def to_grid(volume: Tensor, shape: Sequence[int]) -> Tensor:

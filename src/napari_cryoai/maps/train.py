@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -104,6 +105,14 @@ class Trained:
     validation: Validation
     steps: int
     seconds: float
+
+    def text(self) -> str:
+        """How good it is, in one line."""
+        return self.validation.text()
+
+    def facts(self) -> dict[str, Any]:
+        """For the record in the weights."""
+        return {"steps": self.steps, "validation": self.validation.figures()}
 
 
 def train(

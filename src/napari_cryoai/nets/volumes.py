@@ -7,7 +7,7 @@ from torch.nn import functional
 
 
 class Modulated(nn.Module):
-    """Two 3 x 3 x 3 convolutions beside the identity, steered by a vector.
+    """Two 3 x 3 x 3 convolutions beside the identity, steered by a vector or not.
 
     The vector scales and shifts the channels in between (FiLM; Perez et al. 2018, AAAI 32, 3942).
     At the start the block is the identity.
@@ -17,22 +17,25 @@ class Modulated(nn.Module):
     channels
         Of the volume.
     told
-        Length of the vector.
+        Length of the vector; 0 for none.
     """
 
-    def __init__(self, channels: int, told: int):
+    def __init__(self, channels: int, told: int = 0):
         super().__init__()
         self.first = nn.Conv3d(channels, channels, 3, padding=1)
         self.second = nn.Conv3d(channels, channels, 3, padding=1)
-        self.film = nn.Linear(told, 2 * channels)
-        for parameter in (*self.second.parameters(), *self.film.parameters()):
-            nn.init.zeros_(parameter)
+        self.film = nn.Linear(told, 2 * channels) if told else None
+        for layer in (self.second, self.film):
+            for parameter in layer.parameters() if layer is not None else ():
+                nn.init.zeros_(parameter)
 
-    def forward(self, volume: Tensor, told: Tensor) -> Tensor:
+    def forward(self, volume: Tensor, told: Tensor | None = None) -> Tensor:
         """`(b, c, d, h, w)` and `(b, told)` to the shape of the volume."""
-        scale, shift = self.film(told)[..., None, None, None].chunk(2, 1)
         inner = self.first(functional.silu(volume))
-        return volume + self.second(functional.silu(inner * (1 + scale) + shift))
+        if self.film is not None:
+            scale, shift = self.film(told)[..., None, None, None].chunk(2, 1)
+            inner = inner * (1 + scale) + shift
+        return volume + self.second(functional.silu(inner))
 
 
 def unshuffled(volume: Tensor, side: int = 2) -> Tensor:

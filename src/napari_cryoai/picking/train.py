@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 from torch import Tensor
@@ -62,6 +63,14 @@ class Trained:
     validation: Validation
     steps: tuple[int, int]
     seconds: float
+
+    def text(self) -> str:
+        """How good it is, in one line."""
+        return self.validation.text()
+
+    def facts(self) -> dict[str, Any]:
+        """For the record in the weights."""
+        return {"steps": self.steps, "validation": self.validation.figures()}
 
 
 def train(

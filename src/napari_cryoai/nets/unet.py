@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -9,34 +10,31 @@ from torch.nn import functional
 
 from napari_cryoai.nets.volumes import Modulated
 
-WIDTHS = (1, 2, 4, 4)
-"""Of the levels, in that of the first; each has half the resolution of the one before."""
-
 
 class UNet(nn.Module):
     """Down and up again, with skips.
 
     Parameters
     ----------
-    width
-        Channels that come and go.
+    widths
+        Channels of the levels, each of half the resolution of the one before; the first come and
+        go.
     told
-        Length of the vector that steers the blocks.
+        Length of the vector that steers the blocks; 0 for none.
     """
 
     residual = True
-    multiple = 2 ** (len(WIDTHS) - 1)
 
-    def __init__(self, width: int, told: int):
+    def __init__(self, widths: Sequence[int], told: int = 0):
         super().__init__()
-        widths = [width * w for w in WIDTHS]
+        self.multiple = 2 ** (len(widths) - 1)
         pairs = list(pairwise(widths))
         self.before = nn.ModuleList(Modulated(w, told) for w in widths)
         self.after = nn.ModuleList(Modulated(w, told) for w in widths[:-1])
         self.down = nn.ModuleList(nn.Conv3d(a, b, 2, stride=2) for a, b in pairs)
         self.up = nn.ModuleList(nn.Conv3d(b, a, 1) for a, b in pairs)
 
-    def forward(self, volume: Tensor, told: Tensor) -> Tensor:
+    def forward(self, volume: Tensor, told: Tensor | None = None) -> Tensor:
         """`(b, width, d, h, w)` to the same shape."""
         skips = []
         for block, down in zip(self.before, self.down, strict=False):

@@ -1,0 +1,1 @@
+"""Map and sequence to an atomic model."""

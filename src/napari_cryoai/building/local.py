@@ -1,0 +1,142 @@
+"""Frames of residues, from the places of CA alone, and what lies around them.
+
+Nothing here depends on how the map lies in space: positions and density are told in each residue's
+own axes, so that what a network makes of them turns and moves with the map.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from torch import Tensor
+from torch.nn import functional
+
+Floats = NDArray[np.float64]
+
+BOX_PX = 14
+"""Side of the cube that is sampled around a residue, in points 1 A apart."""
+
+FORWARD_A = 2.0
+"""How far the cube's middle lies from CA towards the side chain."""
+
+NEIGHBOURS = 12
+"""Residues, the nearest in space, that a residue hears of."""
+
+OFFSETS = 4
+"""Neighbours of the same fragment are told apart up to so many residues away."""
+
+
+def frames(ca: Floats, fragment: NDArray[np.intp]) -> Floats:
+    """Axes of each residue: along the chain, towards the side chain, and across.
+
+    Parameters
+    ----------
+    ca
+        `(n, 3)` in z, y, x, as all places and axes here.
+    fragment
+        `(n,)`, see `Trace`.
+
+    Returns
+    -------
+    axes
+        `(n, 3, 3)`, whose rows are the axes.
+    """
+    n = len(ca)
+    if not n:
+        return np.empty((0, 3, 3))
+    same = np.concatenate([[False], fragment[1:] == fragment[:-1], [False]])
+    before, after = np.vstack([ca[:1], ca[:-1]]), np.vstack([ca[1:], ca[-1:]])
+    # At the ends the chain goes on straight.
+    before = np.where(same[:-1, None], before, 2 * ca - after)
+    after = np.where(same[1:, None], after, 2 * ca - before)
+    along = _unit(after - before, np.array([0.0, 0.0, 1.0]))
+    bend = ca - (before + after) / 2
+    # An end has no bend of its own and takes that of the residue next to it.
+    inner = same[:-1] & same[1:]
+    bend[:-1] = np.where((~inner[:-1] & same[1:-1] & inner[1:])[:, None], bend[1:], bend[:-1])
+    bend[1:] = np.where((~inner[1:] & same[1:-1] & inner[:-1])[:, None], bend[:-1], bend[1:])
+    bend = bend - (bend * along).sum(1, keepdims=True) * along
+    outwards = _unit(bend, _across(along))
+    return np.stack([along, outwards, np.cross(along, outwards)], 1)
+
+
+def neighbours(ca: Floats) -> NDArray[np.intp]:
+    """`(n, NEIGHBOURS)` rows of the nearest other residues; a residue's own where there are too
+    few."""
+    n = len(ca)
+    found = np.repeat(np.arange(n)[:, None], NEIGHBOURS, 1)
+    count = min(NEIGHBOURS, n - 1)
+    if count > 0:
+        near = cKDTree(ca).query(ca, count + 1)[1].reshape(n, -1)
+        # A residue is its own nearest, unless another one lies at the same place.
+        others = np.argsort(near == np.arange(n)[:, None], axis=1, kind="stable")[:, :count]
+        found[:, :count] = np.take_along_axis(near, others, 1)
+    return found
+
+
+def relations(
+    ca: Floats, axes: Floats, fragment: NDArray[np.intp], near: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """`(n, NEIGHBOURS, k)` how residues lie to one another, in the axes of the first.
+
+    Place, distance, orientation, and how many residues apart they are in a fragment.
+    """
+    n = len(ca)
+    place = np.einsum("nij,nkj->nki", axes, ca[near] - ca[:, None])
+    distance = np.linalg.norm(place, axis=-1, keepdims=True)
+    turn = np.einsum("nij,nkmj->nkim", axes, axes[near]).reshape(n, near.shape[1], 9)
+    apart = near - np.arange(n)[:, None]
+    together = (fragment[near] == fragment[:, None]) & (np.abs(apart) <= OFFSETS)
+    offsets = np.arange(-OFFSETS, OFFSETS + 1)
+    kind = (apart[..., None] == offsets) & together[..., None]
+    parts = [place / 10, distance / 10, np.exp(-distance / 4), turn, kind]
+    return np.concatenate(parts, -1).astype(np.float32)
+
+
+RELATIONS = 3 + 1 + 1 + 9 + 2 * OFFSETS + 1
+"""Length of what `relations` tells of a pair."""
+
+
+def surroundings(seen: Tensor, ca: Tensor, axes: Tensor) -> Tensor:
+    """Density around residues, in their own axes.
+
+    Parameters
+    ----------
+    seen
+        `(c, d, h, w)`.
+    ca
+        `(n, 3)` in voxels, z, y, x.
+    axes
+        `(n, 3, 3)`, as rows, in z, y, x.
+
+    Returns
+    -------
+    cubes
+        `(n, c, BOX_PX, BOX_PX, BOX_PX)`; zero outside the map.
+    """
+    steps = torch.arange(BOX_PX, dtype=ca.dtype, device=ca.device) - (BOX_PX - 1) / 2
+    grid = torch.stack(torch.meshgrid(steps, steps + FORWARD_A, steps, indexing="ij"), -1)
+    points = ca[:, None, None, None] + torch.einsum("xyzi,nij->nxyzj", grid, axes)
+    sides = torch.tensor(seen.shape[1:], dtype=ca.dtype, device=ca.device)
+    # `grid_sample` wants x, y, z from -1 to 1 between the middles of the outermost voxels.
+    wanted = (2 * points / (sides - 1) - 1).flip(-1)
+    flat = wanted.reshape(1, -1, 1, 1, 3)
+    found = functional.grid_sample(seen[None], flat.to(seen), align_corners=True)
+    return found.reshape(len(seen), len(ca), BOX_PX, BOX_PX, BOX_PX).transpose(0, 1)
+
+
+def _unit(vectors: Floats, otherwise: Floats) -> Floats:
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    fallback = np.broadcast_to(otherwise, vectors.shape)
+    unit: Floats = np.where(length > 1e-3, vectors / np.maximum(length, 1e-9), fallback)
+    return unit
+
+
+def _across(along: Floats) -> Floats:
+    """Any unit vectors at right angles."""
+    least = np.eye(3)[np.abs(along).argmin(1)]
+    across = np.cross(along, least)
+    found: Floats = across / np.linalg.norm(across, axis=1, keepdims=True)
+    return found

@@ -1,0 +1,179 @@
+"""What the backbone networks learn from: densities of structures with all that is known of them.
+
+Resolution, noise, masks and sharpening are none of it: those are drawn anew whenever a scene is
+shown, see `batches.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from napari_cryoai.building.labels import label
+from napari_cryoai.building.peptides import Peptides, peptides_of
+from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.structure import Structure
+from napari_cryoai.io.atomic import replacing
+from napari_cryoai.io.structures import read_structure
+from napari_cryoai.jobs.executor import Workers, map_ticking
+from napari_cryoai.jobs.progress import Job, Progress
+from napari_cryoai.physics.simulators.distributions import Distribution
+from napari_cryoai.physics.simulators.half_maps import (
+    DETERGENT,
+    GLYCAN,
+    NUCLEIC,
+    HalfMapModel,
+    draw_scene,
+)
+
+SIDE_PX = 96
+"""Of a scene, in voxels of 1 A; of a larger structure a part is taken."""
+
+MODEL = HalfMapModel(
+    b_factor_A2=Distribution("log-normal", 45, 0.5),
+    b_spread=Distribution("uniform", 0.1, 0.8),
+    membrane=0.3,
+    nucleic=0.35,
+    glycans=Distribution("exponential", 1.5),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingScene:
+    """A noise-free density on a grid of 1 A, `[z, y, x]`, and what is there.
+
+    Attributes
+    ----------
+    density
+        `(n, n, n)` float16, in V, blurred by the motion of its parts.
+    mask
+        `(n, n, n)` uint8, 0 to 255, soft.
+    other
+        `(n, n, n)` bool, where there is nucleic acid, sugar or detergent.
+    heat, direction, secondary
+        As those of `Labels`.
+    backbone_A, letters, chain
+        As those of `Peptides`, in A from the voxel `n // 2`.
+    """
+
+    density: NDArray[np.float16]
+    mask: NDArray[np.uint8]
+    other: NDArray[np.bool_]
+    heat: NDArray[np.uint8]
+    direction: NDArray[np.int8]
+    secondary: NDArray[np.uint8]
+    backbone_A: NDArray[np.float64]
+    letters: NDArray[np.intp]
+    chain: NDArray[np.intp]
+
+    @property
+    def peptides(self) -> Peptides:
+        """The protein."""
+        return Peptides(self.backbone_A, self.letters, self.chain)
+
+
+class Scenes:
+    """The scenes of a folder that `write_scenes` fills; those that are there already.
+
+    Raises
+    ------
+    CryoAIError
+        If there are none.
+    """
+
+    def __init__(self, folder: Path):
+        self.paths = sorted(folder.glob("scene-*.npz"))
+        if not self.paths:
+            raise CryoAIError("holds no scenes to train on", path=folder, remedy="Make them anew")
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, i: int) -> TrainingScene:
+        path = self.paths[i]
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return TrainingScene(**{f.name: file[f.name] for f in fields(TrainingScene)})
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise CryoAIError(
+                f"cannot be read ({error})", path=path, remedy="Delete it and make the scenes again"
+            ) from None
+
+
+def write_scenes(
+    folder: Path, count: int, structures: Sequence[Path], seed: int, workers: Workers = 1
+) -> Job[Scenes]:
+    """Fill a folder; a run that was ended goes on, and more can be added.
+
+    Yields
+    ------
+    progress
+        In scenes.
+
+    Raises
+    ------
+    CryoAIError
+        If a structure cannot be read.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    todo = [i for i in range(count) if not _path(folder, i).is_file()]
+    make = partial(_write, folder, tuple(structures), seed)
+    done = count - len(todo)
+    yield Progress(done, count)
+    for outcome in map_ticking(make, todo, workers=workers):
+        if outcome is not None:
+            if isinstance(outcome[1], CryoAIError):
+                raise outcome[1]
+            done += 1
+        yield Progress(done, count)
+    return Scenes(folder)
+
+
+def make_scene(seed: tuple[int, int], structures: Sequence[Path]) -> TrainingScene:
+    """Draw a scene; the same seed and structures give the same."""
+    rng = np.random.default_rng(seed)
+    structure = read_structure(structures[int(rng.integers(len(structures)))])
+    scene = draw_scene(_part(structure, rng), MODEL, SIDE_PX, 1.0, rng)
+    peptides = peptides_of(scene.structure)
+    labels = label(peptides, SIDE_PX)
+    kinds = scene.labels.numpy()
+    return TrainingScene(
+        density=scene.density.numpy().astype(np.float16),
+        mask=torch.round(255 * scene.mask).to(torch.uint8).numpy(),
+        other=np.isin(kinds, [NUCLEIC, GLYCAN, DETERGENT]),
+        **vars(labels),
+        backbone_A=peptides.backbone_A,
+        letters=peptides.letters,
+        chain=peptides.chain,
+    )
+
+
+def _part(structure: Structure, rng: np.random.Generator) -> Structure:
+    """The structure in any orientation; what is in the box around one of its atoms."""
+    turned = Rotation.from_quat(rng.normal(size=4)).apply(structure.centred().xyz_A)
+    half = SIDE_PX / 2 - 2
+    if np.abs(turned - (turned.min(0) + turned.max(0)) / 2).max() > half:
+        turned = turned - turned[int(rng.integers(len(turned)))]
+        inside = np.abs(turned).max(1) < half
+        return structure.moved_to(turned).select(inside)
+    return structure.moved_to(turned)
+
+
+def _write(folder: Path, structures: Sequence[Path], seed: int, i: int) -> None:
+    scene = make_scene((seed, i), structures)
+    with replacing(_path(folder, i)) as part, part.open("wb") as file:
+        np.savez(
+            file, allow_pickle=False, **{f.name: getattr(scene, f.name) for f in fields(scene)}
+        )
+
+
+def _path(folder: Path, i: int) -> Path:
+    return folder / f"scene-{i:05d}.npz"
