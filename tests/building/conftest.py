@@ -76,3 +76,30 @@ def scenes(structures: list[Path]) -> list[training_scenes.TrainingScene]:
     made = [make_scene((0, i), structures) for i in range(3)]
     torch.set_num_threads(threads)
     return made
+
+
+@pytest.fixture(scope="session")
+def peptide() -> Structure:
+    """An alpha helix of all twenty amino acids and a few more, with side chains in rotamers."""
+    from napari_cryoai.building.backbone import Backbone
+    from napari_cryoai.building.frames import placed
+    from napari_cryoai.building.full_atoms import phi_psi, structure_of
+    from napari_cryoai.building.side_chains import pack
+    from napari_cryoai.jobs.progress import finish
+
+    letters = np.array([*"GAVLSTRNDCEQHIKMFYWPAGSV"])
+    phi, psi, flat = np.radians([-63.0, -42.0, 180.0])
+    # Bond, angle and torsion of each next atom: N, CA, C, and O beside the next N.
+    steps = [(1.329, 116.2, psi), (1.458, 121.7, flat), (1.525, 111.0, phi)]
+    chain = [np.array([0.0, 0, 0]), np.array([1.458, 0, 0]), np.array([2.0, 1.42, 0])]
+    while len(chain) < 3 * len(letters) + 1:
+        bond, bend, turn = steps[len(chain) % 3]
+        chain.append(placed(*chain[-3:], bond, np.radians(bend), turn))
+    main = np.array(chain[:-1]).reshape(-1, 3, 3)
+    oxygen = placed(main[:, 0], main[:, 1], main[:, 2], 1.231, np.radians(120.1), np.radians(138.0))
+    main = np.concatenate([main, oxygen[:, None]], axis=1)
+    n = len(letters)
+    numbers, chains = np.arange(1, n + 1), np.full(n, "A")
+    known = Backbone(chains, numbers, letters, main[:, 0], main[:, 1], main[:, 2], np.ones(n))
+    packed = finish(pack(main, known.kinds, phi_psi(main, known), None))
+    return structure_of(known, packed)

@@ -24,6 +24,9 @@ RADIUS_A, MERGED_A = 1.5, 1.8
 
 SHIFTS = 4
 
+BACKBONE, FREE_A = 0.25, 2.7
+"""Heat of the backbone that wants a residue; and how far off the nearest may be."""
+
 BOND_A, SPREAD_A = 3.8, 0.45
 """Distance of successive CA, and how far it may be off."""
 
@@ -93,6 +96,36 @@ def candidates(heat: Tensor, lowest: float = LOWEST) -> Candidates:
     found = sampled(values, zyx)
     kept = _apart(zyx, found)
     return Candidates(zyx[kept], found[kept])
+
+
+def covered(found: Candidates, fields: Fields) -> Candidates:
+    """With more candidates wherever there is backbone and none is near.
+
+    In a map that is not sharp the heats of neighbours flow into one another and have one peak for
+    several residues.
+    """
+    heat, trace = fields.heat[1].numpy(), fields.heat[3].numpy()
+    on = np.argwhere(trace > BACKBONE)
+    height = (heat + trace / 2)[tuple(on.T)]
+    blocked = np.zeros(heat.shape, np.bool_)
+    steps = np.arange(-int(FREE_A), int(FREE_A) + 1)
+    ball = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
+    ball = ball[(ball**2).sum(1) <= FREE_A**2]
+
+    def block(zyx: Floats) -> None:
+        voxels = np.round(zyx).astype(np.intp) + ball
+        inside = ((voxels >= 0) & (voxels < heat.shape)).all(1)
+        blocked[tuple(voxels[inside].T)] = True
+
+    for place in found.zyx:
+        block(place)
+    more = []
+    for row in np.argsort(-height, kind="stable").tolist():
+        if not blocked[tuple(on[row])]:
+            more.append(on[row])
+            block(on[row])
+    zyx = np.concatenate([found.zyx, np.reshape(more, (-1, 3))])
+    return Candidates(zyx, np.concatenate([found.heat, sampled(heat, zyx[len(found) :])]))
 
 
 def sampled(values: NDArray[np.float32], zyx: Floats) -> Floats:

@@ -40,7 +40,11 @@ _TRIM = (1.0, 0.2)
 _GAP = np.array([0.12, 0.38, 0.14, 0.08, 0.06, 0.04])
 """Probability that 0, 1, ... residues are missing where a fragment ends; the rest is longer."""
 _NOT_IN_TRACE = 0.0007
-"""Ends per cubic Angstrom that the true neighbour competes with."""
+"""Weight, in fragments that begin per cubic Angstrom, of the chain going on where none does."""
+_NEGLIGIBLE = 0.003
+_ENTER_INSIDE = 0.03
+"""How likely a chain joins inside a fragment and not at its beginning, for each residue."""
+_SUREST = 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,39 +93,62 @@ def chain_graph(trace: Trace, forward: Floats | None = None) -> ChainGraph:
     forward
         `(n,)` log-odds that the fragment of a residue runs as given; they add up along a fragment.
     """
-    n = len(trace)
-    row = np.concatenate([np.arange(n), np.arange(n)[::-1]])
-    number = np.concatenate([[0], np.cumsum(np.diff(trace.fragment) != 0)])[:n]
-    run = number[row] + np.repeat([0, n], n)
-    from_start, to_end = _places(run)
-    way = _way(number, row, forward)
-    inside, leaving = _inside(trace.ca_A[row], run, to_end)
-    across = _across(trace.ca_A[row], run, row, number, from_start, to_end, way, leaving)
-    src, dst, skipped, weight = (np.concatenate(c) for c in zip(inside, across, strict=True))
-    column = (MAX_SKIPPED - skipped) * 2 * n + src
-    steps = csr_matrix((weight, (dst, column)), shape=(2 * n, (MAX_SKIPPED + 1) * 2 * n))
-    left = np.bincount(src, weight, 2 * n)
-    enter = np.where(from_start == 0, 1.0, 0.03) * way
-    return ChainGraph(row, steps, enter / max(enter.sum(), 1e-300), np.clip(1 - left, 1e-4, 1))
+    states = _States.of(trace)
+    size = len(states.row)
+    way = _way(states, forward)
+    inside, leaving = _inside(states)
+    across = _across(states, way, leaving)
+    source, target, skipped, weight = (
+        np.concatenate(column) for column in zip(inside, across, strict=True)
+    )
+    column = (MAX_SKIPPED - skipped) * size + source
+    steps = csr_matrix((weight, (target, column)), shape=(size, (MAX_SKIPPED + 1) * size))
+    enter = np.where(states.before == 0, 1.0, _ENTER_INSIDE) * way
+    leave: Floats = np.clip(1.0 - np.bincount(source, weight, size), 1e-4, 1.0)
+    return ChainGraph(states.row, steps, enter / max(enter.sum(), 1e-300), leave)
 
 
-def _places(run: Ints) -> tuple[Ints, Ints]:
-    """How many states of its own fragment lie before and after each state."""
-    at = np.arange(len(run))
-    first = np.r_[True, np.diff(run) != 0] if len(run) else np.empty(0, np.bool_)
-    starts = at[first]
-    sizes = np.diff(np.r_[starts, len(run)])
-    before = at - np.repeat(starts, sizes)
-    return before, np.repeat(sizes, sizes) - 1 - before
+@dataclass(frozen=True, eq=False)
+class _States:
+    """Residue, fragment and position of each state, and how many states of its way are around it.
+
+    Attributes
+    ----------
+    way
+        `(2 n,)` number of the fragment and its direction.
+    before, after
+        `(2 n,)` states of the same way before and after it.
+    """
+
+    row: Ints
+    fragment: Ints
+    way: Ints
+    xyz_A: Floats
+    before: Ints
+    after: Ints
+
+    @classmethod
+    def of(cls, trace: Trace) -> _States:
+        n = len(trace)
+        row = np.concatenate([np.arange(n), np.arange(n)[::-1]])
+        number = np.concatenate([[0], np.cumsum(np.diff(trace.fragment) != 0)])[:n]
+        way = number[row] + (number[-1] + 1) * np.repeat([0, 1], n)
+        at = np.arange(2 * n)
+        starts = np.flatnonzero(np.r_[True, np.diff(way) != 0])
+        sizes = np.diff(np.r_[starts, 2 * n])
+        before = at - np.repeat(starts, sizes)
+        after = np.repeat(sizes, sizes) - 1 - before
+        return cls(row, number[row], way, trace.ca_A[row], before, after)
 
 
-def _way(number: Ints, row: Ints, forward: Floats | None) -> Floats:
+def _way(states: _States, forward: Floats | None) -> Floats:
     """Probability that the fragment of each state runs the way of the state."""
-    if forward is None or not len(number):
-        return np.full(len(row), 0.5)
+    n = len(states.row) // 2
+    if forward is None:
+        return np.full(2 * n, 0.5)
     # A tracer joins what does not belong together; no sum of evidence rules a direction out.
-    total = np.clip(np.bincount(number, forward), -6, 6)[number]
-    odds = np.where(np.arange(len(row)) < len(number), total[row], -total[row])
+    total = np.clip(np.bincount(states.fragment[:n], forward), -_SUREST, _SUREST)
+    odds = total[states.fragment] * np.repeat([1, -1], n)
     return 1 / (1 + np.exp(-odds))
 
 
@@ -136,52 +163,49 @@ def _density(distance_A: Floats, skipped: Ints | int) -> Floats:
 Steps = tuple[Ints, Ints, Ints, Floats]
 
 
-def _inside(xyz: Floats, run: Ints, to_end: Ints) -> tuple[Steps, Floats]:
+def _inside(states: _States) -> tuple[Steps, Floats]:
     """Steps inside fragments, and the probability to leave the fragment after each state."""
-    at = np.arange(len(run))
+    xyz, after = states.xyz_A, states.after
     parts = []
     for (rows, places), prior in _INSIDE.items():
-        src = at[to_end >= rows]
-        distance = np.linalg.norm(xyz[src + rows] - xyz[src], axis=1)
+        source = np.flatnonzero(after >= rows)
+        distance = np.linalg.norm(xyz[source + rows] - xyz[source], axis=1)
         weight = prior * _density(distance, places)
-        parts.append((src, src + rows, np.full(len(src), places), weight))
-    src, dst, skipped, weight = (np.concatenate(c) for c in zip(*parts, strict=True))
-    leaving = np.where(
-        to_end == 0, 1.0, np.where(to_end < len(_TRIM), _LEAVE_NEAR_END, _LEAVE_INSIDE)
-    )
-    total = np.bincount(src, weight, len(run))
-    return (src, dst, skipped, weight * ((1 - leaving) / np.maximum(total, 1e-300))[src]), leaving
+        parts.append((source, source + rows, np.full(len(source), places), weight))
+    source, target, skipped, weight = (np.concatenate(c) for c in zip(*parts, strict=True))
+    leaving = np.where(after < len(_TRIM), _LEAVE_NEAR_END, _LEAVE_INSIDE)
+    leaving[after == 0] = 1.0
+    total = np.bincount(source, weight, len(after))
+    weight *= ((1 - leaving) / np.maximum(total, 1e-300))[source]
+    return (source, target, skipped, weight), leaving
 
 
-def _across(
-    xyz: Floats,
-    run: Ints,
-    row: Ints,
-    number: Ints,
-    from_start: Ints,
-    to_end: Ints,
-    way: Floats,
-    leaving: Floats,
-) -> Steps:
+def _across(states: _States, way: Floats, leaving: Floats) -> Steps:
     """Steps from near the end of a fragment to near the beginning of another."""
-    reach = CA_STEP_A * (MAX_SKIPPED + 1) + JITTER_A
-    ends = np.flatnonzero(to_end < len(_TRIM))
-    starts = np.flatnonzero(from_start < len(_TRIM))
-    near = cKDTree(xyz[ends]).query_ball_tree(cKDTree(xyz[starts]), reach)
-    counts = [len(found) for found in near]
-    src = np.repeat(ends, counts)
-    dst = starts[np.array([i for found in near for i in found], np.intp)]
-    other = number[row[src]] != number[row[dst]]
-    src, dst = src[other], dst[other]
-    distance = np.linalg.norm(xyz[dst] - xyz[src], axis=1)
+    xyz = states.xyz_A
+    source, target = _neighbours(states)
+    distance = np.linalg.norm(xyz[target] - xyz[source], axis=1)
+    sphere_A2 = 4 * np.pi * np.maximum(distance, 2.5) ** 2
+    likely = np.array(_TRIM)[states.before[target]] * 2 * way[target]
     parts = []
     for skipped, prior in enumerate(_GAP):
-        near_sphere = _density(distance, skipped) / (4 * np.pi * np.maximum(distance, 2.5) ** 2)
-        weight = near_sphere * np.array(_TRIM)[from_start[dst]] * 2 * way[dst]
-        total = np.bincount(src, weight, len(run)) + _NOT_IN_TRACE
-        share = weight / total[src]
-        kept = share > 0.003
-        weight = (prior * leaving[src] * share)[kept]
-        parts.append((src[kept], dst[kept], np.full(kept.sum(), skipped), weight))
+        weight = likely * _density(distance, skipped) / sphere_A2
+        total = np.bincount(source, weight, len(xyz)) + _NOT_IN_TRACE
+        share = weight / total[source]
+        kept = share > _NEGLIGIBLE
+        weight = (prior * leaving[source] * share)[kept]
+        parts.append((source[kept], target[kept], np.full(kept.sum(), skipped), weight))
     a, b, c, d = (np.concatenate(column) for column in zip(*parts, strict=True))
     return a, b, c, d
+
+
+def _neighbours(states: _States) -> tuple[Ints, Ints]:
+    """Pairs of an end and a beginning of different fragments that one step can join."""
+    reach = CA_STEP_A * (MAX_SKIPPED + 1) + JITTER_A
+    ends = np.flatnonzero(states.after < len(_TRIM))
+    starts = np.flatnonzero(states.before < len(_TRIM))
+    near = cKDTree(states.xyz_A[ends]).query_ball_tree(cKDTree(states.xyz_A[starts]), reach)
+    source = np.repeat(ends, [len(found) for found in near])
+    target = starts[np.array([i for found in near for i in found], np.intp)]
+    other = states.fragment[source] != states.fragment[target]
+    return source[other], target[other]

@@ -21,18 +21,19 @@ from napari_cryoai.building.residue_atoms import angle, dihedral
 from napari_cryoai.building.tables import tables
 from napari_cryoai.building.topology import CA, C, N, O
 
-Floats = NDArray[np.floating]
+Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 Sample = Callable[[Floats], Floats]
 
 TURNS = 36
-KNEES = np.radians([100.0, 120.0])
+ANGLES: Floats = np.linspace(0.0, 2 * np.pi, TURNS, endpoint=False)
+KNEES: Floats = np.radians([100.0, 120.0])
 CIS_A = 3.3
 """Residues whose CA are nearer are linked by a cis bond, if the second is a proline."""
 
 DENSITY_WEIGHT = 1.5
-KNOWN_SPREAD_A = 0.6
+KNOWN_SPREAD_A = 0.4
 MOST_KNOWN = 9.0
 """Cost at which a known place of N or C that does not fit counts no more."""
 APEX_DEG, APEX_SPREAD_DEG = 111.0, 6.0
@@ -114,8 +115,7 @@ def turned_planes(ca: Floats, is_cis: Mask) -> Floats:
     across = np.cross(axis, least)
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     other = np.cross(axis, across)
-    turn = np.arange(TURNS) * (2 * np.pi / TURNS)
-    side = np.cos(turn)[:, None] * across[:, None] + np.sin(turn)[:, None] * other[:, None]
+    side = np.cos(ANGLES)[:, None] * across[:, None] + np.sin(ANGLES)[:, None] * other[:, None]
     usual = np.where(is_cis[1:], 2.95, 3.80)
     along = shapes[:, :, 0] * (length / usual[:, None])
     return (
@@ -180,17 +180,15 @@ def _close(backbone: Floats, known: tuple[Floats, Floats], sample: Sample | None
         _alone(backbone, known)
     else:
         first = backbone[0]
-        turns = np.arange(TURNS) * (2 * np.pi / TURNS)
-        places = placed(first[O], first[C], first[CA], 1.458, 1.937, turns)
+        places = placed(first[O], first[C], first[CA], 1.458, 1.937, ANGLES)
         first[N] = places[_fit(places, known[0][0], sample)]
     last = backbone[-1]
-    turns = np.arange(TURNS) * (2 * np.pi / TURNS)
     if np.isnan(last[C]).any():
         before = backbone[-2, C]
-        places = placed(before, last[N], last[CA], 1.525, 1.937, turns)
-        liked = -np.cos(turns - np.radians(-80.0))
+        places = placed(before, last[N], last[CA], 1.525, 1.937, ANGLES)
+        liked = -np.cos(ANGLES - np.radians(-80.0))
         last[C] = places[_fit(places, known[1][-1], sample, liked)]
-    places = placed(last[N], last[CA], last[C], 1.229, 2.103, turns)
+    places = placed(last[N], last[CA], last[C], 1.229, 2.103, ANGLES)
     last[O] = places[_fit(places, np.full(3, np.nan), sample)]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cryoai.building.backbone import Backbone
+from napari_cryoai.building.backdrop import backdrop_of
 from napari_cryoai.building.energy import Energy, Weights
 from napari_cryoai.building.field import Field, field_around
 from napari_cryoai.building.frames import place_backbone, placed
@@ -51,7 +52,7 @@ def build_atoms(
         Number of the last residue of the sequence, by chain: where that residue is built, it gets
         OXT. Others get none, since their chain goes on unseen.
     seed
-        Nothing is drawn so far; kept for the protocol of jobs.
+        Of the places where the density of an atom is measured.
 
     Returns
     -------
@@ -82,7 +83,9 @@ def build_atoms(
     start = with_beta(main, backbone.kinds)
     polished = yield from part(polish(_energy(backbone, start, field), start), 0, 40)
     main = polished.xyz_A[:, :CB]
-    packed = yield from part(pack(main, backbone.kinds, phi_psi(main, backbone), sample), 40, 70)
+    known = polished.xyz_A.reshape(-1, 3)
+    left = backdrop_of(sample, known[np.isfinite(known[:, 0])], seed) if sample else None
+    packed = yield from part(pack(main, backbone.kinds, phi_psi(main, backbone), left), 40, 70)
     finished = yield from part(polish(_energy(backbone, packed, field), packed), 70, 100)
     return structure_of(backbone, finished.xyz_A, ends or {})
 

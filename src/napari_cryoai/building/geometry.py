@@ -261,7 +261,8 @@ def ca_geometry(structure: Structure) -> CaGeometry:
     found[:-1] |= odd
     bend = np.degrees(angle(ca[:-2], ca[1:-1], ca[2:]))
     usual = (bend >= CA_ANGLES_DEG[0]) & (bend <= CA_ANGLES_DEG[1])
-    found[1:-1] |= ~usual & linked[1:] & linked[:-1]
+    chained: Mask = linked[1:] & linked[:-1]
+    found[1:-1] |= ~usual & chained
     pairs = cKDTree(ca).query_pairs(CA_NEAREST_A, output_type="ndarray")
     neighbours = (pairs[:, 1] - pairs[:, 0] == 1) & np.append(linked, False)[pairs[:, 0]]
     found[pairs[~neighbours].ravel()] = True
@@ -273,7 +274,7 @@ def _linked(residues: ResidueAtoms) -> Mask:
     chains, numbers = residues.chains, residues.numbers
     digits = np.array([int(s) if s.lstrip("-").isdigit() else -(10**6) for s in numbers.tolist()])
     follows = (chains[1:] == chains[:-1]) & (np.diff(digits) == 1)
-    whole = np.isfinite(residues.xyz_A[:, [N, C]]).all((1, 2))
+    whole = np.asarray(np.isfinite(residues.xyz_A[:, [N, C]]).all((1, 2)))
     return np.where(whole[1:] & whole[:-1], residues.bound[1:], follows)
 
 

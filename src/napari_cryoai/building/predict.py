@@ -10,6 +10,7 @@ from torch import Tensor
 
 from napari_cryoai.building.network import BackboneNetwork
 from napari_cryoai.building.standard import standardise
+from napari_cryoai.jobs.devices import knows_bfloat16
 from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.nets.octahedral import inverses, matrices, turned
 from napari_cryoai.nets.tiling import tiles
@@ -86,7 +87,8 @@ def predict(
 def _oriented(network: BackboneNetwork, part: Tensor, rotation: int) -> Tensor:
     """`(CHANNELS, d, h, w)` of a part that is turned, looked at, and turned back."""
     device = next(network.parameters()).device
-    answer = network(turned(part, rotation)[None].to(device))
+    with torch.autocast(device.type, torch.bfloat16, enabled=knows_bfloat16(device)):
+        answer = network(turned(part, rotation)[None].to(device))
     back = int(inverses()[rotation])
     way = torch.einsum("ij,bj...->bi...", matrices()[back].float().to(device), answer.direction)
     found = torch.cat(

@@ -100,10 +100,21 @@ def settle(
     known: Registers,
     *,
     certainties: tuple[float, ...] = CERTAINTIES,
+    passes: int = MAX_PASSES,
 ) -> Registers:
-    """Settle as many residues as the evidence allows, beyond those that are."""
+    """Settle as many residues as the evidence allows, beyond those that are.
+
+    Parameters
+    ----------
+    certainties
+        Posteriors from which on residues are settled, one after another.
+    passes
+        At most so many with each.
+    """
     for certainty in certainties:
-        for _ in range(MAX_PASSES):
+        for _ in range(passes):
+            if (known.place >= 0).all():
+                return known
             guess = _guess(graph, places, known)
             new = _acceptable(guess, known, places.copies, certainty)
             known = _accept(known, guess, new)

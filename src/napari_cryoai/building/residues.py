@@ -11,8 +11,12 @@ from torch import Tensor
 
 from napari_cryoai.building.local import frames, neighbours, relations, surroundings
 from napari_cryoai.building.residue_network import ResidueNetwork, placed
+from napari_cryoai.jobs.devices import knows_bfloat16
 
 Floats = NDArray[np.float64]
+
+CHANGE = 8.0
+"""Logits against a change of direction within a fragment: then two chains were taken for one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +73,9 @@ def look(network: ResidueNetwork, seen: Tensor, ca: Floats, fragment: NDArray[np
     relation = torch.from_numpy(relations(ca, axes, fragment, near))
     places, turns = torch.from_numpy(ca).float(), torch.from_numpy(axes).float()
     cubes = surroundings(seen, places, turns)
-    answer = network(cubes.to(device), torch.from_numpy(near).to(device), relation.to(device))
+    told = (cubes.to(device), torch.from_numpy(near).to(device), relation.to(device))
+    with torch.autocast(device.type, torch.bfloat16, enabled=knows_bfloat16(device)):
+        answer = network(*told)
     atoms = placed(answer.atoms.cpu(), places, turns)
     return Seen(
         atoms.double().numpy(),
@@ -81,13 +87,44 @@ def look(network: ResidueNetwork, seen: Tensor, ca: Floats, fragment: NDArray[np
     )
 
 
-def turned_round(fragment: NDArray[np.intp], forward: Floats) -> NDArray[np.intp]:
-    """`(n,)` order of rows in which the fragments that run backwards are turned round."""
-    order = np.arange(len(fragment))
+def turned_round(
+    fragment: NDArray[np.intp], forward: Floats
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Cut fragments where the residues change their mind, and turn what runs backwards.
+
+    Returns
+    -------
+    order
+        `(n,)` rows.
+    fragment
+        `(n,)` of the rows in that order.
+    """
+    order, numbers = [], []
     for rows in pieces(fragment):
-        if forward[rows].sum() < 0:
-            order[rows] = rows[::-1]
-    return order
+        backwards = _backwards(forward[rows])
+        for part in np.split(rows, np.flatnonzero(np.diff(backwards)) + 1):
+            turn = backwards[part[0] - rows[0]]
+            numbers.append(np.full(len(part), len(order)))
+            order.append(part[::-1] if turn else part)
+    if not order:
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    return np.concatenate(order), np.concatenate(numbers)
+
+
+def _backwards(forward: Floats) -> NDArray[np.intp]:
+    """`(n,)` 0 or 1: the likeliest directions along a fragment, which seldom change."""
+    score = np.zeros(2)
+    came = np.zeros((len(forward), 2), np.intp)
+    for i, logit in enumerate(forward.tolist()):
+        changed = score[::-1] - CHANGE
+        came[i] = np.where(changed > score, [1, 0], [0, 1])
+        score = np.maximum(score, changed) + np.array([logit, -logit]) / 2
+    found = np.empty(len(forward), np.intp)
+    state = int(score.argmax())
+    for i in range(len(forward) - 1, -1, -1):
+        found[i] = state
+        state = int(came[i, state])
+    return found
 
 
 def pieces(fragment: NDArray[np.intp]) -> list[NDArray[np.intp]]:

@@ -32,6 +32,9 @@ SLACK_A = 4 * JITTER_A
 _LOOSE, _LOOSE_BELOW = 2, 0.95
 """Residues at each end of a section that can be dropped without it, if they are less certain."""
 
+_FRAY = 4
+"""Residues at each end of a section that can be dropped one by one if it does not fit whole."""
+
 _COIL_A2 = 38.0
 """Mean square distance of two CA per residue between them, where there are many."""
 _RESIDUE_A3 = 135.0
@@ -97,13 +100,36 @@ def within_reach(distance_A: Floats, skipped: Ints) -> NDArray[np.bool_]:
     return distance_A <= CA_STEP_A * (skipped + 1) + SLACK_A
 
 
-def chains(parts: list[Section], ca_A: Floats, posterior: Floats, copies: int) -> list[Ints]:
-    """The sections of each of at most `copies` chains, in the order of the sequence.
+def chains(
+    parts: list[Section], ca_A: Floats, posterior: Floats, copies: int
+) -> list[list[Section]]:
+    """At most `copies` chains of sections in the order of the sequence, the longest chain first.
 
-    Returns
-    -------
-    Numbers of the sections of each chain, the chain of the most residues first.
+    What would be dropped is given a second chance without the residues at its ends.
     """
+    paths = _paths(parts, ca_A, posterior, copies)
+    kept = {i for path in paths for i in path}
+    if any(len(part.rows) > 1 for i, part in enumerate(parts) if i not in kept):
+        parts = [
+            piece
+            for i, part in enumerate(parts)
+            for piece in ([part] if i in kept else _frayed(part))
+        ]
+        paths = _paths(parts, ca_A, posterior, copies)
+    found = [[parts[i] for i in path] for path in paths]
+    return sorted(found, key=lambda chain: -sum(len(part.rows) for part in chain))
+
+
+def _frayed(part: Section) -> list[Section]:
+    """The residues at both ends one by one, and the rest."""
+    n = len(part.rows)
+    cuts = [i for i in range(1, n) if i <= _FRAY or i >= n - _FRAY]
+    pieces = zip(np.split(part.rows, cuts), np.split(part.places, cuts), strict=True)
+    return [Section(rows, places, part.backward) for rows, places in pieces]
+
+
+def _paths(parts: list[Section], ca_A: Floats, posterior: Floats, copies: int) -> list[list[int]]:
+    """Numbers of the sections of each chain, in the order of the sequence."""
     if not parts:
         return []
     n = len(parts)
@@ -115,13 +141,14 @@ def chains(parts: list[Section], ca_A: Floats, posterior: Floats, copies: int) -
     next_of = dict(zip(source.tolist(), successor.tolist(), strict=True))
     found = []
     for start in range(n, n + copies):
-        path, at = [], next_of[start]
+        path: list[int] = []
+        at = next_of[start]
         while at < n:
             path.append(at)
             at = next_of[at]
         if path:
-            found.append(np.array(path, np.intp))
-    return sorted(found, key=lambda path: -sum(len(parts[i].rows) for i in path))
+            found.append(path)
+    return found
 
 
 def _joints(parts: list[Section], ca_A: Floats) -> Floats:

@@ -54,23 +54,22 @@ class Sequences:
                 by_text.setdefault(polymer.sequence.upper(), []).append(i)
         columns: list[list[Ints]] = [[], [], [], []]
         start, at, registers = {}, 0, 0
-        for text, members in by_text.items():
+        for text, owners in by_text.items():
             kinds = np.array([_kind(a) for a in text] + [BORDER] * (MAX_SKIPPED + 1), np.intp)
             within = np.arange(len(kinds))
-            for member in members:
+            for member in owners:
                 rows = (kinds, np.full(len(kinds), member), within, registers + within)
                 for column, values in zip(columns, rows, strict=True):
                     column.append(values)
                 start[member], at = at, at + len(kinds)
             registers += len(kinds)
-        kinds, polymer, position, register = (
+        letters, owner, position, register = (
             np.concatenate(column) if column else np.empty(0, np.intp) for column in columns
         )
         length = np.array([len(polymer.sequence) for polymer in polymers], np.intp)
         members = list(by_text.values())
-        most = max((len(m) for m in members), default=1)
-        same = _same(register, registers, most)
-        return cls(members, kinds, polymer, position, register, start, length, same)
+        same = _same(register, registers, max((len(owners) for owners in members), default=1))
+        return cls(members, letters, owner, position, register, start, length, same)
 
     @property
     def repeated(self) -> bool:

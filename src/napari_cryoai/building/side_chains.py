@@ -29,7 +29,9 @@ Mask = NDArray[np.bool_]
 Sample = Callable[[Floats], Floats]
 Pairs = dict[tuple[int, int], Floats]
 
-DENSITY_WEIGHT = 2.5
+DENSITY_WEIGHT = 3.0
+SEEN = (-1.0, 2.5)
+"""Density at an atom counts between these."""
 PRIOR_WEIGHT = 1.0
 BESIDE = (-1.0, 0.0, 1.0)
 """Steps beside each rotamer, in its spread, of the first two torsions."""
@@ -101,7 +103,8 @@ def pack(
     phi_psi
         `(n, 2)` in radians; NaN where not defined.
     sample
-        Density `(...)` at places `(..., 3)`, about 1 at atoms; None without a map.
+        Density `(...)` at places `(..., 3)`, without that of the backbone, 1 where there is an
+        atom; None without a map.
 
     Returns
     -------
@@ -182,7 +185,7 @@ def _candidates(
 
 def seen(sample: Sample, xyz: Floats, number: int) -> Floats:
     """`(m,)` density at the atoms of side chains `(m, k, 3)` from CG on, summed."""
-    return np.clip(sample(xyz[:, 1:]), -0.5, 1.5).sum(1)
+    return np.clip(sample(xyz[:, 1:]), *SEEN).sum(1)
 
 
 def _traits(number: int) -> tuple[Floats, Mask]:

@@ -106,12 +106,18 @@ class Threader:
         known = self._recall(trace)
         graph, odds = chain_graph(trace, forward), _odds(trace)
         if (known.place >= 0).any():
-            known = settle(graph, self._places(odds, graph), known, certainties=CERTAINTIES[-1:])
+            places = self._places(odds, graph)
+            known = settle(graph, places, known, certainties=CERTAINTIES[-1:], passes=1)
         else:
             known = self._from_nothing(trace, graph, odds)
         known, kept = _shared_out(trace, self._sequences, known)
-        self._remember(trace, known)
-        return _threaded(trace, self._sequences, known, kept)
+        rows, fragment, turned = _turned(trace, kept, known.place)
+        result = _reordered(trace, rows, fragment, turned)
+        now = known.select(rows)
+        now = replace(now, backward=now.backward ^ turned)
+        # An editor goes on from the one or from the other.
+        self._known = _by_fragment(trace, known) | _by_fragment(result, now)
+        return _threaded(result, rows, self._sequences, now)
 
     def _from_nothing(self, trace: Trace, graph: ChainGraph, odds: Floats) -> Registers:
         known = Registers.of_nothing(len(trace))
@@ -143,8 +149,9 @@ class Threader:
                     break
         return known
 
-    def _remember(self, trace: Trace, known: Registers) -> None:
-        self._known = {_key(trace, rows): known.select(rows) for rows in trace.fragments()}
+
+def _by_fragment(trace: Trace, known: Registers) -> dict[bytes, Registers]:
+    return {_key(trace, rows): known.select(rows) for rows in trace.fragments()}
 
 
 def _key(trace: Trace, rows: Ints) -> bytes:
@@ -182,24 +189,20 @@ def _shared_out(
         of = [part for part in parts if begin <= part.places[0] <= end]
         paths = chains(of, trace.ca_A, known.posterior, len(members))
         for member, path in zip(members, paths, strict=False):
-            for i in path:
-                place[of[i].rows] = sequences.start[member] + of[i].places - begin
-                kept.append(of[i])
+            for part in path:
+                place[part.rows] = sequences.start[member] + part.places - begin
+                kept.append(part)
     return replace(known, place=place), kept
 
 
-def _threaded(
-    trace: Trace, sequences: Sequences, known: Registers, kept: list[Section]
-) -> Threaded:
-    rows, fragment, turned = _turned(trace, kept, known.place)
-    known = known.select(rows)
+def _threaded(trace: Trace, rows: Ints, sequences: Sequences, known: Registers) -> Threaded:
     placed = known.place >= 0
     own, other = sequences.register[known.place], known.runner_up
     first = own - sequences.position[known.place]
     length = sequences.length[sequences.polymer[known.place]]
     same = placed & (other >= first) & (other < first + length)
     return Threaded(
-        _reordered(trace, rows, fragment, turned),
+        trace,
         rows,
         np.where(placed, sequences.polymer[known.place], -1),
         np.where(placed, sequences.position[known.place], -1),

@@ -14,6 +14,7 @@ from napari_cryoai.building.candidates import (
     SHORTEST_A,
     SPREAD_A,
     candidates,
+    covered,
     links,
     sampled,
 )
@@ -60,18 +61,17 @@ def trace(prepared: Prepared, fields: Fields, network: ResidueNetwork) -> Job[Tr
         Empty if nothing is found.
     """
     seen = standardise(prepared.volume)
-    found = candidates(fields.heat[1])
+    found = covered(candidates(fields.heat[1]), fields)
     yield Progress(0, ROUNDS, f"Joining {len(found)} candidates")
     paths = join(found, links(found, fields))
     if not paths:
         return Trace.of_positions(np.empty((0, 3)))
     ca, fragment = _laid_out(found.zyx, paths)
+    ca, fragment = _turned(network, seen, ca, fragment)
     for done in range(ROUNDS):
         yield Progress(done, ROUNDS, f"Placing {len(ca)} residues")
         there = _placed(network, seen, ca, fragment)
         paths = _joined(there, fields)
-        if done < ROUNDS - 1:
-            paths = [part for path in paths for part in [path]]
         ca, fragment = _laid_out(there.ca, paths)
         ca, fragment = _filled(ca, fragment, there, paths, fields)
     last = _placed(network, seen, ca, fragment)
@@ -85,12 +85,18 @@ def _laid_out(ca: Floats, paths: list[NDArray[np.intp]]) -> tuple[Floats, NDArra
     return ca[rows], np.repeat(np.arange(len(paths)), [len(path) for path in paths])
 
 
+def _turned(
+    network: ResidueNetwork, seen: Tensor, ca: Floats, fragment: NDArray[np.intp]
+) -> tuple[Floats, NDArray[np.intp]]:
+    """Residues where they say they are, in fragments turned the way that they say they run."""
+    there = look(network, seen, ca, fragment)
+    order, fragment = turned_round(fragment, there.forward)
+    return there.ca[order], fragment
+
+
 def _placed(network: ResidueNetwork, seen: Tensor, ca: Floats, fragment: NDArray[np.intp]) -> Seen:
-    """Residues turned the way that they say they run, where they say they are, once each."""
-    order = turned_round(fragment, look(network, seen, ca, fragment).forward)
-    there = look(network, seen, ca[order], fragment[order])
-    # A second look from the place where the first one puts the residue sees it better.
-    there = look(network, seen, there.ca, there.fragment)
+    """Residues where they say they are, once each."""
+    there = look(network, seen, ca, fragment)
     return there.select(_single(there))
 
 

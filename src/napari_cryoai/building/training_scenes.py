@@ -38,8 +38,10 @@ SIDE_PX = 96
 """Of a scene, in voxels of 1 A; of a larger structure a part is taken."""
 
 MODEL = HalfMapModel(
-    b_factor_A2=Distribution("log-normal", 45, 0.5),
+    b_factor_A2=Distribution("log-normal", 50, 0.6),
     b_spread=Distribution("uniform", 0.1, 0.8),
+    side_chain_A2=Distribution("uniform", 0, 30),
+    acids=Distribution("uniform", 0.2, 1),
     membrane=0.3,
     nucleic=0.35,
     glycans=Distribution("exponential", 1.5),

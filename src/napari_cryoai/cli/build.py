@@ -15,8 +15,7 @@ import numpy as np
 
 from napari_cryoai.building.build import BuildParams, Built, build
 from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
-from napari_cryoai.core.atomic_model import AtomicModel, Polymer
-from napari_cryoai.core.density_map import DensityMap
+from napari_cryoai.core.atomic_model import Polymer
 from napari_cryoai.core.errors import naming
 from napari_cryoai.io.atomic import write_text
 from napari_cryoai.io.fasta import ignored, parse_copies, polymers_of, read_fasta
@@ -26,7 +25,7 @@ from napari_cryoai.io.models import write_model, write_trace
 from napari_cryoai.io.residue_table import write_residues
 from napari_cryoai.jobs.record import write_record
 from napari_cryoai.jobs.run import run_to_console
-from napari_cryoai.maps.qscore import q_scores
+from napari_cryoai.maps.qscore import with_q_scores
 
 FILES = ("model.cif", "model.pdb", "trace.cif", "residues.csv", "report.json")
 
@@ -104,18 +103,6 @@ def run_build(
         seconds=time.perf_counter() - start,
     )
     return built
-
-
-def with_q_scores(model: AtomicModel, density: DensityMap) -> AtomicModel:
-    """The model with the mean Q-score of each residue."""
-    scores = q_scores(density, model.structure).values
-    residue = model.structure.residue_index()
-    known = np.isfinite(scores)
-    total = np.bincount(residue[known], scores[known], len(model.residues))
-    count = np.bincount(residue[known], minlength=len(model.residues))
-    with np.errstate(invalid="ignore"):
-        q = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    return replace(model, residues=replace(model.residues, q=q))
 
 
 def build_report(built: Built) -> dict[str, Any]:

@@ -20,7 +20,8 @@ _ARROW_RESIDUES = 1.5
 _SIDES = 8
 _END = 0.6
 """How far beyond its last residue a piece reaches, as a part of half a residue."""
-_MANY = 3000
+_MANY = 1200
+"""Residues of which fewer places along the chain are drawn, so that the window keeps up."""
 
 
 @dataclass(frozen=True, eq=False)

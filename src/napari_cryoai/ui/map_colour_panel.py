@@ -15,7 +15,7 @@ from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.ui import theme
 from napari_cryoai.ui.background import Background
 from napari_cryoai.ui.denoise_work import local_resolution_of
-from napari_cryoai.ui.map_colouring import SCALES, Colouring, limits_of
+from napari_cryoai.ui.map_colouring import SCALES, Colouring, Scale, limits_of
 from napari_cryoai.ui.map_session import MapSession, OpenMap
 from napari_cryoai.ui.map_sources import HalfMapChoice
 from napari_cryoai.ui.parts import Kind
@@ -150,7 +150,7 @@ class ColourBar(QWidget):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
-        self.colouring: Colouring | None = None
+        self.colouring: Colouring | Scale | None = None
         self._words = ""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.set_colouring(None)
@@ -158,7 +158,7 @@ class ColourBar(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(280, 34)
 
-    def set_colouring(self, colouring: Colouring | None) -> None:
+    def set_colouring(self, colouring: Colouring | Scale | None) -> None:
         """Other colours; none hides the bar."""
         self.colouring, self._words = colouring, ""
         self.setVisible(colouring is not None)

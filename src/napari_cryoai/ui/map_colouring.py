@@ -17,7 +17,33 @@ SCALES = {
     "good is low": (_GOOD, _MIDDLE, _DOUBT),
     "any is bad": (_NEUTRAL, "#e8b78f", _DOUBT),
     "plain": ("#3b4cc0", "#dddcdc", "#b40426"),
+    "rainbow": ("#4c6fe0", "#3fb4dc", "#5fc97a", "#e8d84c", "#ec8a3c", "#d94a4a"),
 }
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Colours that stand for numbers.
+
+    Attributes
+    ----------
+    name
+        Of what they stand for.
+    limits
+        Values at their two ends.
+    scale
+        One of `SCALES`.
+    unit
+        Of the values, or "".
+    meaning
+        What the two ends are, in a few words each.
+    """
+
+    name: str
+    limits: tuple[float, float]
+    scale: str
+    unit: str = ""
+    meaning: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, eq=False)

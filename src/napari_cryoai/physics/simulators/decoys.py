@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,6 +14,8 @@ from torch import Tensor
 from napari_cryoai.core.structure import Structure
 
 Floats = NDArray[np.float64]
+
+MAIN_CHAIN = ("N", "CA", "C", "O", "OXT")
 
 BELT_A = 30.0
 """Thickness of the belt of detergent around a membrane protein, along the membrane's normal."""
@@ -55,6 +59,32 @@ def with_b_field(
     field = (field - np.median(field)) / (field.std() + 1e-6)
     b = np.clip(mean_A2 * np.exp(spread * field), 5.0, 600.0)
     return Structure(**{**vars(structure), "b_factors_A2": b[residue]})
+
+
+def with_moving_side_chains(structure: Structure, per_A_A2: float, acids: float) -> Structure:
+    """Side chains that move more than the main chain, and acids that the beam has damaged.
+
+    Parameters
+    ----------
+    per_A_A2
+        B-factor that an atom of a side chain gains for each A that it lies away from CA.
+    acids
+        Occupancy of the carboxyl groups of Asp and Glu, which the beam takes first (Bartesaghi et
+        al. 2014, PNAS 111, 11709).
+    """
+    residue = structure.residue_index()
+    side = ~np.isin(structure.atom_names, MAIN_CHAIN) & ~structure.is_nucleic()
+    ca = np.full((int(residue[-1]) + 1, 3), np.nan)
+    alphas = structure.atom_names == "CA"
+    ca[residue[alphas]] = structure.xyz_A[alphas]
+    away_A = np.nan_to_num(np.linalg.norm(structure.xyz_A - ca[residue], axis=1))
+    carboxyl = (structure.residue_names == "ASP") & np.isin(structure.atom_names, ["OD1", "OD2"])
+    carboxyl |= (structure.residue_names == "GLU") & np.isin(structure.atom_names, ["OE1", "OE2"])
+    return replace(
+        structure,
+        b_factors_A2=structure.b_factors_A2 + per_A_A2 * away_A * side,
+        occupancies=np.where(carboxyl, acids, 1.0) * structure.occupancies,
+    )
 
 
 def duplex(length: int, b_factor_A2: float = 100.0) -> Structure:

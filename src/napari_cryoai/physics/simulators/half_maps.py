@@ -26,7 +26,14 @@ from napari_cryoai.physics.fourier import frequencies, squared_frequency, to_fou
 from napari_cryoai.physics.masks import mask_of_model
 from napari_cryoai.physics.potential import ICE_V, map_of
 from napari_cryoai.physics.radial import at_radius, radius, shell_means
-from napari_cryoai.physics.simulators.decoys import belt, duplex, glycan, on_surface, with_b_field
+from napari_cryoai.physics.simulators.decoys import (
+    belt,
+    duplex,
+    glycan,
+    on_surface,
+    with_b_field,
+    with_moving_side_chains,
+)
 from napari_cryoai.physics.simulators.distributions import Distribution
 
 SOLVENT, PROTEIN, NUCLEIC, GLYCAN, DETERGENT = range(5)
@@ -52,6 +59,10 @@ class HalfMapModel:
         Median over the residues.
     b_spread
         Standard deviation of the logarithm of the residues' B-factors: local resolution.
+    side_chain_A2
+        B-factor that side chains gain for each A from CA.
+    acids
+        Occupancy of carboxyl groups, which the beam takes first.
     sharpening_A2
         B-factor applied to the halves afterwards, positive for sharper.
     preferred_fraction, preferred_spread_deg
@@ -66,6 +77,8 @@ class HalfMapModel:
     ssnr: Distribution = field(default=Distribution("log-uniform", 30, 3000))
     b_factor_A2: Distribution = field(default=Distribution("log-normal", 50, 0.4))
     b_spread: Distribution = field(default=Distribution("uniform", 0.1, 0.7))
+    side_chain_A2: Distribution = field(default=Distribution("constant", 0))
+    acids: Distribution = field(default=Distribution("constant", 1))
     sharpening_A2: Distribution = field(default=Distribution("constant", 0))
     preferred_fraction: Distribution = field(default=Distribution("uniform", 0, 0.7))
     preferred_spread_deg: Distribution = field(default=Distribution("uniform", 10, 35))
@@ -235,6 +248,7 @@ def draw_scene(
         return float(distribution.draw(1, rng)[0])
 
     structure = with_b_field(structure.centred(), rng, one(model.b_factor_A2), one(model.b_spread))
+    structure = with_moving_side_chains(structure, one(model.side_chain_A2), one(model.acids))
     n_glycans = round(one(model.glycans))
     parts = [(PROTEIN, structure.select(~structure.is_nucleic()))]
     parts.append((NUCLEIC, structure.select(structure.is_nucleic())))
