@@ -345,12 +345,14 @@ def measure(
     """Thread a trace, and again after a fragment is cut in two."""
     threader = Threader([Polymer(str(i), chain.sequence) for i, chain in enumerate(chains)])
     start = time.process_time()
-    threaded = threader.thread(trace, forward=forward)
+    if forward is not None:
+        trace = replace(trace, forward=forward)
+    threaded = threader.thread(trace)
     first = time.process_time() - start
     cut = int(np.median(np.flatnonzero(trace.fragment == np.bincount(trace.fragment).argmax())))
     edited = replace(trace, fragment=trace.fragment + (np.arange(len(trace)) >= cut))
     start = time.process_time()
-    threader.thread(edited, forward=forward)
+    threader.thread(edited)
     return score(chains, threaded, truth, first, time.process_time() - start)
 
 

@@ -176,7 +176,7 @@ def test_evidence_for_the_direction_decides_where_the_types_say_nothing() -> Non
     letters = half + half[::-1]
     trace = traced(coil(30), letters, certainty=0.9)
     for sign in (1, -1):
-        found = thread(trace, [Polymer("A", letters)], forward=np.full(30, 0.3 * sign))
+        found = thread(replace(trace, forward=np.full(30, 0.3 * sign)), [Polymer("A", letters)])
         turned = found.rows[0] > found.rows[-1]
         assert turned == (sign < 0)
 

@@ -85,17 +85,11 @@ class ChainGraph:
         return csr_matrix((steps.data, (source, column)), shape=steps.shape)
 
 
-def chain_graph(trace: Trace, forward: Floats | None = None) -> ChainGraph:
-    """The steps that a trace allows.
-
-    Parameters
-    ----------
-    forward
-        `(n,)` log-odds that the fragment of a residue runs as given; they add up along a fragment.
-    """
+def chain_graph(trace: Trace) -> ChainGraph:
+    """The steps that a trace allows."""
     states = _States.of(trace)
     size = len(states.row)
-    way = _way(states, forward)
+    way = _way(states, trace.forward)
     inside, leaving = _inside(states)
     across = _across(states, way, leaving)
     source, target, skipped, weight = (
@@ -141,11 +135,9 @@ class _States:
         return cls(row, number[row], way, trace.ca_A[row], before, after)
 
 
-def _way(states: _States, forward: Floats | None) -> Floats:
+def _way(states: _States, forward: Floats) -> Floats:
     """Probability that the fragment of each state runs the way of the state."""
     n = len(states.row) // 2
-    if forward is None:
-        return np.full(2 * n, 0.5)
     # A tracer joins what does not belong together; no sum of evidence rules a direction out.
     total = np.clip(np.bincount(states.fragment[:n], forward), -_SUREST, _SUREST)
     odds = total[states.fragment] * np.repeat([1, -1], n)

@@ -39,6 +39,8 @@ MOST_KNOWN = 9.0
 APEX_DEG, APEX_SPREAD_DEG = 111.0, 6.0
 """The angle N-CA-C; its spread is that of planes that turn in steps, about CA not quite right."""
 LEAST_LOG = -6.0
+BLOCK = 256
+"""Residues whose pairs of turns are looked at together, for memory."""
 
 
 def place_backbone(
@@ -98,7 +100,11 @@ def _planes(
     if sample is not None:
         density = np.clip(sample(planes), -1.0, 2.0)
         single -= DENSITY_WEIGHT * (density * [1.0, 1.5, 1.0]).sum(-1)
-    pairs = _joint(ca, planes, classes) if len(ca) > 2 else np.empty((0, TURNS, TURNS))
+    blocks = [
+        _joint(ca[i : i + BLOCK + 2], planes[i : i + BLOCK + 1], classes[i : i + BLOCK + 2])
+        for i in range(0, len(ca) - 2, BLOCK)
+    ]
+    pairs = np.concatenate([np.empty((0, TURNS, TURNS)), *blocks])
     best = cheapest_path(single, pairs)
     chosen = planes[np.arange(len(planes)), best]
     return chosen[:, 0], chosen[:, 1], chosen[:, 2]

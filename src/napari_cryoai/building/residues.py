@@ -99,7 +99,8 @@ def turned_round(
     fragment
         `(n,)` of the rows in that order.
     """
-    order, numbers = [], []
+    order: list[NDArray[np.intp]] = []
+    numbers: list[NDArray[np.intp]] = []
     for rows in pieces(fragment):
         backwards = _backwards(forward[rows])
         for part in np.split(rows, np.flatnonzero(np.diff(backwards)) + 1):

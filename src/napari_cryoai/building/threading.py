@@ -69,17 +69,15 @@ class Threaded:
         return len(self.rows)
 
 
-def thread(trace: Trace, polymers: Sequence[Polymer], *, forward: Floats | None = None) -> Threaded:
+def thread(trace: Trace, polymers: Sequence[Polymer]) -> Threaded:
     """Find the place in the sequences of each residue of a trace.
 
     Parameters
     ----------
     polymers
         One for each copy. Those without a sequence are left alone.
-    forward
-        `(n,)` log-odds that the fragment of a residue runs as given; they add up along a fragment.
     """
-    return Threader(polymers).thread(trace, forward=forward)
+    return Threader(polymers).thread(trace)
 
 
 class Threader:
@@ -99,12 +97,12 @@ class Threader:
         self._sequences = Sequences.of(self.polymers)
         self._known: dict[bytes, Registers] = {}
 
-    def thread(self, trace: Trace, *, forward: Floats | None = None) -> Threaded:
+    def thread(self, trace: Trace) -> Threaded:
         """Find the place in the sequences of each residue of a trace."""
         if not len(trace) or not self._sequences.members:
             return _unthreaded(trace)
         known = self._recall(trace)
-        graph, odds = chain_graph(trace, forward), _odds(trace)
+        graph, odds = chain_graph(trace), _odds(trace)
         if (known.place >= 0).any():
             places = self._places(odds, graph)
             known = settle(graph, places, known, certainties=CERTAINTIES[-1:], passes=1)
@@ -242,6 +240,7 @@ def _reordered(trace: Trace, rows: Ints, fragment: Ints, turned: NDArray[np.bool
     return replace(
         moved,
         fragment=fragment,
+        forward=np.where(turned, -moved.forward, moved.forward),
         n_A=np.where(back, moved.c_A, moved.n_A),
         c_A=np.where(back, moved.n_A, moved.c_A),
     )

@@ -227,6 +227,7 @@ def _trace(there: Seen, prepared: Prepared) -> Trace:
         _softmax(there.types),
         _softmax(there.secondary),
         1 / (1 + np.exp(-there.real)),
+        there.forward,
     )
 
 

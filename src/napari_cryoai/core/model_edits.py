@@ -22,6 +22,9 @@ NAMED = 0.98
 BY_HAND = 1.0
 """Confidence of a residue that the user puts there."""
 
+BY_HAND_FORWARD = 5.0
+"""Log-odds of each residue of a fragment that the user has turned round."""
+
 
 def moved(trace: Trace, rows: Rows, ca_A: Floats) -> Trace:
     """Residues elsewhere, `(k, 3)`; their N and C move along."""
@@ -117,6 +120,8 @@ def reversed_(trace: Trace, row: int) -> Trace:
         turned,
         n_A=np.where(back, turned.c_A, turned.n_A),
         c_A=np.where(back, turned.n_A, turned.c_A),
+        # The user knows better than any network.
+        forward=np.where(back[:, 0], BY_HAND_FORWARD, turned.forward),
     )
 
 

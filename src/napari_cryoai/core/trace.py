@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ class Trace:
         `(n, 3)` probabilities of helix, strand and coil.
     confidence
         `(n,)` probability that there is a residue there.
+    forward
+        `(n,)` log-odds that the fragment runs from N to C as given; they add up along a fragment.
+        Zeros, which say nothing, if not given.
     """
 
     ca_A: Floats
@@ -36,6 +39,11 @@ class Trace:
     types: Floats
     secondary: Floats
     confidence: Floats
+    forward: Floats = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        if len(self.forward) != len(self.ca_A):
+            object.__setattr__(self, "forward", np.zeros(len(self.ca_A)))
 
     @classmethod
     def of_positions(cls, ca_A: Floats, fragment: NDArray[np.intp] | None = None) -> Trace:

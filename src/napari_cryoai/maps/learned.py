@@ -27,8 +27,8 @@ from napari_cryoai.maps.standard import (
 )
 from napari_cryoai.nets.tiling import tiles
 from napari_cryoai.physics.fourier import to_fourier, to_real
-from napari_cryoai.physics.gaussian import blurred
 from napari_cryoai.physics.fsc import check_same_box
+from napari_cryoai.physics.gaussian import blurred
 from napari_cryoai.physics.radial import power_spectrum, weighted
 
 KIND = "map-denoiser"

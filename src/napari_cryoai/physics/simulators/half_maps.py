@@ -106,6 +106,8 @@ class SimulatedHalfMaps:
         uint8, one of `SOLVENT`, `PROTEIN`, `NUCLEIC`, `GLYCAN`, `DETERGENT`.
     structure
         The protein with the B-factors it was given, in the frame of the box centre.
+    company
+        Atoms of what was put beside it, by their label: nucleic acids and glycans.
     fsc
         `(n // 2 + 1,)` that was asked for, in the mask.
     resolution_A
@@ -119,6 +121,7 @@ class SimulatedHalfMaps:
     mask: Tensor
     labels: Tensor
     structure: Structure
+    company: dict[int, list[Structure]]
     fsc: Tensor
     resolution_A: float
 
@@ -159,6 +162,7 @@ def simulate_half_maps(
         mask=scene.mask,
         labels=scene.labels,
         structure=moving,
+        company=scene.company,
         fsc=fsc,
         resolution_A=resolution_A,
     )
@@ -225,7 +229,7 @@ class Scene:
 
     Attributes
     ----------
-    density, mask, labels, structure
+    density, mask, labels, structure, company
         As those of `SimulatedHalfMaps`.
     """
 
@@ -233,6 +237,7 @@ class Scene:
     mask: Tensor
     labels: Tensor
     structure: Structure
+    company: dict[int, list[Structure]]
 
 
 def draw_scene(
@@ -252,6 +257,7 @@ def draw_scene(
     n_glycans = round(one(model.glycans))
     parts = [(PROTEIN, structure.select(~structure.is_nucleic()))]
     parts.append((NUCLEIC, structure.select(structure.is_nucleic())))
+    own = len(parts)
     if rng.random() < model.nucleic:
         helix = duplex(int(rng.integers(8, 24)), float(rng.uniform(60, 250)))
         parts.append((NUCLEIC, on_surface(helix, structure, rng, upright=False)))
@@ -273,7 +279,10 @@ def draw_scene(
             near = _near(inside, n, pixel_size_A)
             labels[near > 0.5] = label
             mask = torch.maximum(mask, near)
-    return Scene(density, mask, labels, structure)
+    company: dict[int, list[Structure]] = {}
+    for label, atoms in parts[own:]:
+        company.setdefault(label, []).append(atoms)
+    return Scene(density, mask, labels, structure, company)
 
 
 def _near(structure: Structure, n: int, pixel_size_A: float) -> Tensor:
