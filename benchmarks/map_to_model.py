@@ -273,8 +273,8 @@ def _tables(part: str, rows: dict[str, Row]) -> Iterator[Table]:
         yield _map_table(part, rows)
     if part == "simulated":
         for band, targets in SIMULATED.items():
-            chosen = [row for row in rows.values() if row["band"] == band]
-            yield _targets_table(f"{band}, mean of {len(chosen)} maps", chosen, targets)
+            if chosen := [row for row in rows.values() if row["band"] == band]:
+                yield _targets_table(f"{band}, mean of {len(chosen)} maps", chosen, targets)
     elif part == "real":
         rest = [row for name, row in rows.items() if name != NAMED]
         if NAMED in rows:
@@ -317,7 +317,8 @@ def _targets_table(
         for what in kinds:
             found = [row[what].get(column) for row in rows]
             values = np.array([value for value in found if value is not None])
-            if not len(values):
+            # A trace has no sequence yet; its letters are those that the network likes best.
+            if not len(values) or (what, column) == ("trace", "sequence"):
                 continue
             less = column in LESS
             good = values < target if less else values >= target

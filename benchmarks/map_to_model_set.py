@@ -45,8 +45,8 @@ BANDS_A = ((2.5, 3.5), (3.5, 4.5))
 PIXELS_A = (0.8, 1.4)
 RESIDUES = (150, 1500)
 DECOYS = 6
-AROUND_A = 15.0
-"""Between the protein and the sides of the box."""
+AROUND_A, WIDER_A = 15.0, 25.0
+"""Between the protein and the sides of the box: alone, and in detergent."""
 
 SHARPENED = (0.5, 0.9)
 """Share of the B factor of the Guinier plot that is taken out: moderately, as careful users do."""
@@ -136,7 +136,7 @@ def simulated_cases(folder: Path, seed: int, every: int) -> Iterator[tuple[str, 
 
 
 def decoy_cases(folder: Path, seed: int, every: int) -> Iterator[tuple[str, Make]]:
-    """Name, and how to make it, of maps of proteins with a double helix, six glycans and a belt of detergent."""
+    """Name, and how to make it, of maps with a double helix, six glycans and detergent."""
     paths = test_structures(folder)
     chosen = [paths[i * len(paths) // DECOYS] for i in range(DECOYS)]
     for number, path in list(enumerate(chosen))[::every]:
@@ -169,7 +169,7 @@ def simulated(name: str, path: Path, model: HalfMapModel, seed: int, number: int
     structure = in_orientation(read_structure(path), Rotation.from_quat(rng.normal(size=4)))
     finest = float(model.resolution_A.least())
     pixel_A = round(float(rng.uniform(PIXELS_A[0], min(PIXELS_A[1], finest / 2.1))), 3)
-    n = box_for(structure, pixel_A)
+    n = box_for(structure, pixel_A, WIDER_A if model.membrane else AROUND_A)
     made = simulate_half_maps(structure, model, n, pixel_A, int(rng.integers(1 << 31)))
     map_ = _sharpened(made, pixel_A, float(rng.uniform(*SHARPENED)))
     decoys = _decoys(made, pixel_A)
@@ -189,9 +189,9 @@ def in_orientation(structure: Structure, rotation: Rotation) -> Structure:
     return structure.moved_to(rotation.apply(structure.centred().xyz_A)).centred()
 
 
-def box_for(structure: Structure, pixel_A: float) -> int:
+def box_for(structure: Structure, pixel_A: float, around_A: float = AROUND_A) -> int:
     """Voxels along a side, an even number that transforms fast."""
-    n = int(np.ceil((np.ptp(structure.xyz_A, axis=0).max() + 2 * AROUND_A) / pixel_A / 2))
+    n = int(np.ceil((np.ptp(structure.xyz_A, axis=0).max() + 2 * around_A) / pixel_A / 2))
     return 2 * int(next_fast_len(n))
 
 
@@ -214,7 +214,7 @@ def _real(folder: Path, name: str) -> Case:
 
 
 def in_decoys(ca_A: Floats, case: Case) -> dict[str, float]:
-    """Share of CA that lie in what is no protein, by its kind: near it, and far from any true CA."""
+    """Share of CA that lie in what is no protein, by its kind: near it, far from any true CA."""
     true_A = Alphas.of(case.truth).ca_A
     away = cKDTree(true_A).query(ca_A)[0] > FAR_FROM_CA_A
     shares, anywhere = {}, np.zeros(len(ca_A), np.bool_)

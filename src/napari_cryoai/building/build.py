@@ -121,7 +121,8 @@ def build(params: BuildParams, density: DensityMap, polymers: Sequence[Polymer] 
         raise _nothing_found(len(found))
     yield Progress(TRACED, 100, "Threading the sequence", preview=found)
     warnings = []
-    if wrong_hand(nets.residues, prepared, found):
+    mirrored = partial(wrong_hand, nets.residues, prepared, found)
+    if (yield from waiting(mirrored, Progress(TRACED, 100, "Checking the hand"))):
         warnings.append("The map may have the wrong hand: flip it and build again to compare.")
     named = tuple(p for p in polymers if p.sequence)
     work = partial(thread, found, named)
@@ -131,7 +132,12 @@ def build(params: BuildParams, density: DensityMap, polymers: Sequence[Polymer] 
     rows = in_chain_order(threaded)
     backbone = backbone_of(threaded, rows, named)
     building = build_atoms(
-        backbone, density if params.side_chains else None, params.resolution_A, seed=params.seed
+        backbone,
+        density,
+        params.resolution_A,
+        ends={polymer.name: len(polymer.sequence) for polymer in named},
+        side_chains=params.side_chains,
+        seed=params.seed,
     )
     structure = yield from part(beside(building), THREADED, 100)
     model = model_from(structure, threaded, rows, backbone, named)
@@ -216,9 +222,9 @@ def model_from(
 ) -> AtomicModel:
     ca_A = structure.xyz_A[structure.atom_names == "CA"]
     chains = [np.flatnonzero(backbone.chains == name) for name in dict.fromkeys(backbone.chains)]
-    threads = threaded.polymer[rows] >= 0
     real = threaded.trace.confidence[rows]
-    confidence = real * np.where(threads, threaded.posterior[rows], 1.0)
+    # Where no sequence is known there is no place to be wrong about.
+    confidence = real * threaded.posterior[rows] if polymers else real
     residues = Residues(
         chains=backbone.chains,
         numbers=backbone.numbers,

@@ -33,6 +33,7 @@ def build_atoms(
     resolution_A: float | None,
     *,
     ends: Mapping[str, int] | None = None,
+    side_chains: bool = True,
     seed: int = 0,
 ) -> Job[Structure]:
     """Build all heavy atoms of the residues of a backbone.
@@ -51,6 +52,8 @@ def build_atoms(
     ends
         Number of the last residue of the sequence, by chain: where that residue is built, it gets
         OXT. Others get none, since their chain goes on unseen.
+    side_chains
+        Whether they are built; if not, they end at CB.
     seed
         Of the places where the density of an atom is measured.
 
@@ -82,6 +85,8 @@ def build_atoms(
     )
     start = with_beta(main, backbone.kinds)
     polished = yield from part(polish(_energy(backbone, start, field), start), 0, 40)
+    if not side_chains:
+        return structure_of(backbone, polished.xyz_A, ends or {})
     main = polished.xyz_A[:, :CB]
     known = polished.xyz_A.reshape(-1, 3)
     left = backdrop_of(sample, known[np.isfinite(known[:, 0])], seed) if sample else None

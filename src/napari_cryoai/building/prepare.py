@@ -20,6 +20,9 @@ Floats = NDArray[np.float64]
 AROUND_A = 10.0
 """What is left around the molecule; and what is added where the box ends."""
 
+SPIKES, SPIKE = 30, 2.0
+"""Voxels that may be spikes, the highest ones; and how far above all others they may stay."""
+
 FEWEST_A, MOST_A = 16.0, 2000.0
 """Sides of boxes."""
 
@@ -68,7 +71,8 @@ def prepare(density: DensityMap) -> Prepared:
     around = int(np.ceil(AROUND_A / pixel))
     level = float(np.median(density.data))
     # The ramp keeps a molecule that is cut by the box from ringing on the other side.
-    padded = np.pad(density.data, around, mode="linear_ramp", end_values=level) - level
+    padded = np.pad(_without_spikes(density.data), around, mode="linear_ramp", end_values=level)
+    padded -= level
     sides = [2 * round(n * pixel / PIXEL_A / 2) for n in padded.shape]
     transform = to_fourier(torch.from_numpy(padded.astype(np.float32)), 3)
     resized = to_real(resize_fourier(transform, padded.shape, sides), sides)
@@ -76,6 +80,12 @@ def prepare(density: DensityMap) -> Prepared:
     # What stays in place is the middle of the box, voxel n // 2.
     middle = pixel * (np.array(padded.shape) // 2 - around) - found * (np.array(sides) // 2)
     return _cut(Prepared(resized, found, np.array(density.origin_A) + middle))
+
+
+def _without_spikes(data: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Lone voxels of many times what all others hold would set the scale for the whole map."""
+    highest = float(np.partition(data.ravel(), -SPIKES)[-SPIKES])
+    return np.minimum(data, SPIKE * abs(highest)) if data.size > SPIKES else data.copy()
 
 
 def _check(density: DensityMap) -> None:

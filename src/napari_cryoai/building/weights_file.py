@@ -86,7 +86,6 @@ def load_networks(path: str | PathLike[str], device: torch.device) -> Networks:
     return networks.on(device)
 
 
-@lru_cache(maxsize=2)
 def networks(weights: Path | None, device: str) -> Networks:
     """Those of a file, or those that come with this package.
 
@@ -97,6 +96,11 @@ def networks(weights: Path | None, device: str) -> Networks:
     """
     if weights is not None:
         return load_networks(weights, choose_device(device))
+    return _shipped(device)
+
+
+@lru_cache(maxsize=2)
+def _shipped(device: str) -> Networks:
     with as_file(files("napari_cryoai.building") / "weights" / "backbone.safetensors") as path:
         return load_networks(path, choose_device(device))
 

@@ -16,7 +16,7 @@ import numpy as np
 from napari_cryoai.building.build import BuildParams, Built, build
 from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
 from napari_cryoai.core.atomic_model import Polymer
-from napari_cryoai.core.errors import naming
+from napari_cryoai.core.errors import CryoAIError, naming
 from napari_cryoai.io.atomic import write_text
 from napari_cryoai.io.fasta import ignored, parse_copies, polymers_of, read_fasta
 from napari_cryoai.io.guards import check_writable
@@ -29,7 +29,7 @@ from napari_cryoai.maps.qscore import with_q_scores
 
 FILES = ("model.cif", "model.pdb", "trace.cif", "residues.csv", "report.json")
 
-PDB_CHAINS, PDB_ATOMS = 62, 99_999
+TITLE = "Model built by cryoai"
 
 
 @click.command("build")
@@ -91,7 +91,7 @@ def run_build(
     with naming(map_path):
         built = run_to_console(build(params, density, polymers), "Building", json_lines=as_json)
     built = replace(built, model=with_q_scores(built.model, density))
-    written = _write(built, output, params.resolution_A)
+    built, written = _write(built, output, params.resolution_A)
     write_record(
         output,
         "build",
@@ -136,7 +136,7 @@ def summary(built: Built) -> str:
         f"  chain {chain['name']}: {chain['built']} of {chain['sequence']} residues"
         for chain in report["chains"]
     ]
-    if report["unassigned"]:
+    if report["unassigned"] and report["chains"]:
         lines.append(f"  {report['unassigned']} residues have no place in a sequence")
     lines += [f"  ! {warning}" for warning in built.warnings]
     return "\n".join(lines)
@@ -150,18 +150,20 @@ def _polymers(sequence: Path | None, copies: str | None) -> tuple[tuple[Polymer,
         return polymers_of(entries, parse_copies(copies) if copies else None), ignored(entries)
 
 
-def _write(built: Built, output: Path, resolution_A: float | None) -> list[Path]:
-    for name in FILES:
-        (output / name).unlink(missing_ok=True)
+def _write(built: Built, output: Path, resolution_A: float | None) -> tuple[Built, list[Path]]:
+    """Write all files; what was built with a warning if it is too large for a PDB file."""
     output.mkdir(parents=True, exist_ok=True)
-    model = built.model
-    title = "Model built by cryoai"
-    names = ["model.cif"]
-    if len(set(model.residues.chains.tolist())) <= PDB_CHAINS and len(model.structure) <= PDB_ATOMS:
-        names.append("model.pdb")
-    for name in names:
-        write_model(output / name, model, title=title, resolution_A=resolution_A)
-    write_trace(output / "trace.cif", built.trace)
-    write_residues(output / "residues.csv", model)
-    write_text(output / "report.json", json.dumps(build_report(built), indent=1) + "\n")
-    return [output / name for name in (*names, "trace.cif", "residues.csv", "report.json")]
+    cif, pdb, trace, table, report = (output / name for name in FILES)
+    write_model(cif, built.model, title=TITLE, resolution_A=resolution_A)
+    write_trace(trace, built.trace)
+    write_residues(table, built.model)
+    written = [cif, trace, table, report]
+    try:
+        write_model(pdb, built.model, title=TITLE, resolution_A=resolution_A)
+        written.insert(1, pdb)
+    except CryoAIError as error:
+        pdb.unlink(missing_ok=True)  # that of an earlier run is not of this model
+        told = f"There is no model.pdb: {error.problem}."
+        built = replace(built, warnings=(*built.warnings, told))
+    write_text(report, json.dumps(build_report(built), indent=1) + "\n")
+    return built, written

@@ -15,6 +15,7 @@ from napari_cryoai.cli.demo_map import (
     reconstruct_known,
     with_true_poses,
 )
+from napari_cryoai.cli.demo_model import build_example
 from napari_cryoai.cli.evaluate import reference_for
 from napari_cryoai.cli.options import PATH, errors_told
 from napari_cryoai.cli.pick import run_pick
@@ -64,7 +65,7 @@ def demo_command(
 
     Without micrographs a small set is simulated, the picks are compared with the truth, and a map
     is reconstructed from those that are right, with the poses that they were simulated with, and
-    denoised.
+    denoised. At last a model is built into a simulated map of another molecule.
     """
     with errors_told():
         paths = [*inputs, *more]
@@ -91,6 +92,8 @@ def demo_command(
                 click.echo(_reconstruct(particles, truth, micrographs, result, output, seed))
         except CryoAIError as problem:  # band-passed micrographs have no rings; picks are whole
             click.echo(f"No particle images: {problem}", err=True)
+        if simulated:
+            click.echo(build_example(output, seed))
         click.echo(f"All files: {output.resolve()}")
         if _has_display() if window is None else window:
             _look([m.path for m in micrographs], pixel_size_A, result)
