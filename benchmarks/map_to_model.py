@@ -5,7 +5,7 @@
 Parts, as many as wanted: simulated (30 maps of proteins that nothing was trained on), real (public
 maps), decoys (what is built into nucleic acids, glycans and detergent), speed, turns (of the map
 against turns of the model), bad (input). With `--json`, what is in the file already, of the same
-weights and options, is not measured again.
+weights, program and options, is not measured again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ COLUMNS = {
     "direction": "backwards",
     "breaks": "breaks",
 }
+QS = ("q", "q_deposited")
 LESS = {"direction", "breaks", "decoys"}
 """Of what less is better."""
 
@@ -120,13 +122,22 @@ class Options:
 
     @property
     def facts(self) -> Row:
-        """For the file; weights are known by what they hold."""
-        made = hashlib.sha256(self.weights.read_bytes()).hexdigest()[:16] if self.weights else ""
+        """For the file; weights and the program are known by what they hold."""
+        package = Path(str(files("napari_cryoai.building")))
+        weights = self.weights or package / "weights" / "backbone.safetensors"
         return {
-            "weights": made,
+            "weights": _digest([weights]),
+            "program": _digest(sorted(package.rglob("*.py"))),
             "orientations": self.orientations,
             "side_chains": self.side_chains,
         }
+
+
+def _digest(paths: Sequence[Path]) -> str:
+    found = hashlib.sha256()
+    for path in paths:
+        found.update(path.read_bytes())
+    return found.hexdigest()[:16]
 
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -161,7 +172,7 @@ def main(
         raise click.UsageError("say where the --structures are, and for the part real, the --maps")
     options = Options(weights, int(orientations), side_chains)
     figures = Figures.at(save, options.facts | {"seed": seed})
-    console = Console(width=150)
+    console = Console(width=160)
     console.print(f"Load before: {os.getloadavg()[0]:.1f}", highlight=False)
     for part in dict.fromkeys(parts):
         rows = _rows(part, structures, maps, options, seed, every, threads, figures.of(part))
@@ -202,7 +213,7 @@ def _rows(
     elif part == "turns":
         yield from turned_models(folder, options.params, known)
     else:
-        yield from bad_inputs(folder, options.params, seed)
+        yield from bad_inputs(folder, options.params, seed, known)
 
 
 def measured(case: Case, options: Options, *, q_score: bool = False) -> Row:
@@ -290,7 +301,7 @@ def _tables(part: str, rows: dict[str, Row]) -> Iterator[Table]:
 def _map_table(part: str, rows: dict[str, Row]) -> Table:
     """Two lines for each map: the trace, and the model."""
     others = {
-        "real": {"q": "Q", "q_deposited": "Q deposited"},
+        "real": dict(zip(QS, ("Q", "deposited"), strict=True)),
         "decoys": {"nucleic acid": "nucleic", "glycan": "glycan", "detergent": "detergent"},
     }.get(part, {"decoys": "decoys"})
     names = [*COLUMNS.values(), *others.values()]
@@ -298,7 +309,8 @@ def _map_table(part: str, rows: dict[str, Row]) -> Table:
     for name, row in rows.items():
         first = [name, f"{row['resolution_A']:.2f}", str(row["residues"])]
         for what in ("trace", "model"):
-            own = row[what] | ({key: row.get(key) for key in ("q", "q_deposited")})
+            # Q-scores are of the model, not of its trace.
+            own = row[what] | ({key: row.get(key) for key in QS} if what == "model" else {})
             cells = [_cell(own.get(column)) for column in (*COLUMNS, *others)]
             took = f"{row['seconds'] / 60:.1f}" if "seconds" in row and what == "model" else ""
             table.add_row(*first, what, str(own.get("residues", "none")), *cells, took)

@@ -41,8 +41,9 @@ def measured_speed(
         command += ["--resolution-A", str(RESOLUTION_A), "--orientations", str(orientations)]
         command += ["--device", "cpu", *(["--weights", str(weights)] if weights else [])]
         load = os.getloadavg()[0]
-        minutes, peak_GB, code = _run(command, threads)
+        minutes, peak_GB, code = _run(command, threads, folder / "log.txt")
         written = (folder / "out" / "model.cif").is_file()
+        said = "" if written else (folder / "log.txt").read_text().strip().splitlines()[-1]
     yield (
         title,
         {
@@ -54,6 +55,7 @@ def measured_speed(
             "limit_GB": LIMIT_GB,
             "load_before": load,
             "exit": code,
+            "said": said,
             "reached": written and minutes <= LIMIT_MIN and peak_GB <= LIMIT_GB,
         },
     )
@@ -78,13 +80,14 @@ def prepare_files(structures: Path, folder: Path) -> tuple[str, int]:
     return short(path), residues
 
 
-def _run(command: list[str], threads: int) -> tuple[float, float, int]:
+def _run(command: list[str], threads: int, log: Path) -> tuple[float, float, int]:
     """Minutes by the clock, most memory at once in GB, and how it ended."""
     number = str(threads)
     environment = os.environ | {"OMP_NUM_THREADS": number, "OPENBLAS_NUM_THREADS": number}
     began = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
+    with log.open("w") as file:
+        process = subprocess.Popen(command, env=environment, stdout=file, stderr=file)
+        _, status, usage = os.wait4(process.pid, 0)
     unit = 1 if sys.platform == "darwin" else 1024
     minutes = (time.perf_counter() - began) / 60
     return minutes, usage.ru_maxrss * unit / 1e9, os.waitstatus_to_exitcode(status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari_cryoai.core import model_edits as edits
 from napari_cryoai.core.amino_acids import name_of
 from napari_cryoai.core.atomic_model import AtomicModel, Polymer, Residues
 from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.model_of import model_of
 from napari_cryoai.core.structure import Structure
 
 SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGD"
@@ -47,6 +49,34 @@ def atoms(model: AtomicModel, number: int) -> dict[str, list[float]]:
     here = model.structure.residue_numbers == str(number)
     pairs = zip(model.structure.atom_names[here], model.structure.xyz_A[here], strict=True)
     return {str(name): xyz.tolist() for name, xyz in pairs}
+
+
+def together(*parts: Structure) -> Structure:
+    return Structure(
+        **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Structure)}
+    )
+
+
+def copy_of(model: AtomicModel, chain: str, shift_A: tuple[float, float, float]) -> Structure:
+    atoms = model.structure
+    return replace(atoms, xyz_A=atoms.xyz_A + shift_A, chains=np.full(len(atoms), chain))
+
+
+@pytest.fixture
+def dimer(model) -> AtomicModel:
+    """Two copies of the chain; the one that comes first in the file is B."""
+    return model_of(together(copy_of(model, "B", (0, 0, 0)), copy_of(model, "A", (40, 0, 0))))
+
+
+def names_by_place(model: AtomicModel) -> dict[bytes, tuple[str, int]]:
+    residues = model.residues
+    columns = (residues.ca_A, residues.chains.tolist(), residues.numbers.tolist())
+    return {ca.tobytes(): (c, n) for ca, c, n in zip(*columns, strict=True)}
+
+
+def renamed(before: AtomicModel, after: AtomicModel) -> int:
+    first, second = names_by_place(before), names_by_place(after)
+    return sum(first[place] != name for place, name in second.items() if place in first)
 
 
 def test_a_model_becomes_a_trace_that_names_its_residues(model):
@@ -124,3 +154,107 @@ def test_what_was_built_is_edited_in_the_order_of_its_chains(model):
     editor = Editor.of_built(built)
     assert editor.rows.tolist() == list(range(N))
     assert editor.polymers == model.polymers
+
+
+def test_the_first_edit_of_an_opened_model_renames_nothing(dimer):
+    editor = Editor.of_model(dimer)
+    for row in (3, N + 12):
+        _, after = editor.edited(edits.deleted(editor.trace, np.array([row])), dimer)
+        assert len(after.residues) == 2 * N - 1
+        assert renamed(dimer, after) == 0
+
+
+def test_an_edit_after_one_that_was_undone_renames_nothing(dimer):
+    editor = Editor.of_model(dimer)
+    editor.edited(edits.deleted(editor.trace, np.arange(N, 2 * N)), dimer)
+    _, after = editor.edited(edits.deleted(editor.trace, np.array([12])), dimer)
+    assert renamed(dimer, after) == 0
+
+
+def test_the_first_edit_of_a_built_model_keeps_what_the_build_decided(dimer):
+    """The types say that both copies are five residues further on; the build said otherwise."""
+    given = Editor.of_model(dimer)
+    wrong = edits.named(given.trace, np.arange(N), SEQUENCE[9 : 9 + N])
+    built = SimpleNamespace(threaded=replace(given.threaded, trace=wrong), model=dimer)
+    editor = Editor.of_built(built)
+    trace = edits.deleted(editor.trace, editor.rows[dimer.residues.chains == "A"][[12]])
+    _, after = editor.edited(trace, dimer)
+    assert renamed(dimer, after) == 0
+
+
+def test_atoms_that_are_no_protein_stay_as_they_are(model):
+    others = replace(
+        Structure.of_atoms(helix(6) + 30.0, ["P", "C", "N", "ZN", "O", "O"], 42.0),
+        chains=np.array(list("XXXAWW")),
+        residue_names=np.array(["DA", "DA", "DG", "ZN", "HOH", "HOH"]),
+        residue_numbers=np.array(["1", "1", "2", "900", "1", "2"]),
+    )
+    given = model_of(
+        together(others.select(np.arange(3)), model.structure, others.select([3, 4, 5]))
+    )
+    editor = Editor.of_model(given)
+    editor, after = editor.edited(edits.deleted(editor.trace, np.array([12])), given)
+    editor, after = editor.edited(edits.deleted(editor.trace, np.array([4])), after)
+    job = editor.finished(None, None)
+    while True:
+        try:
+            next(job)
+        except StopIteration as end:
+            finished = end.value
+            break
+    for changed in (after, finished):
+        assert len(changed.residues) == N - 2
+        left = changed.structure.select(
+            np.isin(changed.structure.residue_names, others.residue_names)
+        )
+        for field in fields(Structure):
+            assert (getattr(left, field.name) == getattr(others, field.name)).all(), field.name
+
+
+def test_a_modified_residue_keeps_its_name(model):
+    names = model.structure.residue_names
+    given = replace(model.structure, residue_names=np.where(names == "SER", "SEP", names))
+    opened = model_of(given)
+    editor = Editor.of_model(opened)
+    _, after = editor.edited(edits.deleted(editor.trace, np.array([12])), opened)
+    assert set(after.structure.residue_names) == set(given.residue_names)
+
+
+def test_two_chains_at_the_same_places_keep_their_atoms(model):
+    given = model_of(together(copy_of(model, "A", (0, 0, 0)), copy_of(model, "B", (0, 0, 0))))
+    editor = Editor.of_model(given)
+    _, after = editor.edited(edits.deleted(editor.trace, np.array([12])), given)
+    assert len(after.residues) == 2 * N - 1
+    assert len(after.structure) == 5 * (2 * N - 1)
+    # Which of the two lost it nobody can tell.
+    assert sorted((after.residues.chains == chain).sum() for chain in "AB") == [N - 1, N]
+
+
+def test_a_residue_on_another_one_of_its_fragment_is_refused(model):
+    editor = Editor.of_model(model)
+    trace, there = editor.trace, editor.trace.ca_A[11]
+    for edit in (
+        edits.moved(trace, np.array([10]), there[None]),
+        edits.moved(trace, np.array([10]), there[None] + 0.2),
+        edits.inserted(trace, 11, there),
+    ):
+        with pytest.raises(CryoAIError, match="each other"):
+            editor.edited(edit, model)
+
+
+def test_a_model_that_has_two_residues_at_one_place_can_be_mended(model):
+    ca = model.residues.ca_A.copy()
+    ca[10] = ca[11]
+    at_ca = model.structure.atom_names == "CA"
+    xyz = model.structure.xyz_A.copy()
+    xyz[at_ca] = ca
+    given = replace(
+        model,
+        structure=model.structure.moved_to(xyz),
+        residues=replace(model.residues, ca_A=ca),
+    )
+    editor = Editor.of_model(given)
+    for row, left in ((20, N - 1), (10, N - 1)):
+        _, after = editor.edited(edits.deleted(editor.trace, np.array([row])), given)
+        assert len(after.residues) == left
+        assert (after.structure.atom_names == "CA").sum() == left

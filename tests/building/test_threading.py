@@ -205,6 +205,49 @@ def test_a_forgetful_threader_decides_as_a_new_one() -> None:
     np.testing.assert_array_equal(first.posterior, again.posterior)
 
 
+def test_places_that_are_remembered_stay_whatever_the_evidence_says() -> None:
+    letters, ca = sequence(60), coil(60)
+    trace = _together(traced(ca, letters), traced(ca + np.array([70.0, 0, 0]), letters, seed=1))
+    polymers = [Polymer("A", letters), Polymer("B", letters)]
+    polymer, none = np.repeat([1, 0], 60), np.full(120, -1)
+    position = np.concatenate([np.arange(60), np.roll(np.arange(60), 5)])
+    position[90:] = none[90:]
+    polymer[90:] = none[90:]
+    given = Threaded(trace, np.arange(120), polymer, position, np.ones(120), none, none * np.nan)
+    threader = Threader(polymers)
+    threader.remember(given)
+    found = threader.thread(trace)
+    back = np.argsort(found.rows)
+    np.testing.assert_array_equal(found.polymer[back][:90], polymer[:90])
+    np.testing.assert_array_equal(found.position[back][:90], position[:90])
+    places = [p for p in zip(found.polymer, found.position, strict=True) if p[0] >= 0]
+    assert len(set(places)) == len(places)
+
+
+def test_an_edited_fragment_finds_its_place_beside_long_gaps_of_unknown_letters() -> None:
+    letters = "X" * 200 + sequence(60) + "X" * 100
+    trace = traced(coil(60), letters[200:260], certainty=0.9)
+    polymers = [Polymer("A", letters), Polymer("B", "X" * 300)]
+    none = np.full(60, -1)
+    position = np.arange(200, 260)
+    # Another chain stays where it is.
+    other = traced(coil(40, 3, away_A=90.0), "M" * 40, certainty=0.0)
+    both = _together(trace, other)
+    threader = Threader(polymers)
+    threader.remember(
+        Threaded(
+            both, np.arange(100), np.repeat([0, 1], [60, 40]),
+            np.concatenate([position, np.arange(40)]), np.ones(100),
+            np.concatenate([none, none[:40]]), np.full(100, np.nan),
+        )
+    )  # fmt: skip
+    cut = replace(both, fragment=both.fragment + (np.arange(100) >= 30))
+    found = threader.thread(cut)
+    back = np.argsort(found.rows)
+    np.testing.assert_array_equal(found.position[back][:60], position)
+    assert (found.polymer[back] == np.repeat([0, 1], [60, 40])).all()
+
+
 @pytest.mark.slow
 def test_a_thousand_residues_are_threaded_again_in_a_tenth_of_a_second() -> None:
     letters = sequence(1000)

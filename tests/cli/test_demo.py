@@ -10,9 +10,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from napari_cryoai.building.evaluate import evaluate
 from napari_cryoai.cli import main
 from napari_cryoai.core.picks import PickTable
 from napari_cryoai.io.picks import read_picks, write_picks
+from napari_cryoai.io.structures import read_structure
 from napari_cryoai.picking.picture import FALSE, MISSED
 
 
@@ -32,6 +34,21 @@ def test_demo_simulates_picks_evaluates_and_draws(tmp_path: Path) -> None:
     files = ("ctf/micrographs_ctf.star", "particles/particles.mrcs", "map/fsc.png")
     for made in (*files, "denoised/denoised.mrc", "denoised/report.json"):
         assert (tmp_path / made).is_file()
+    assert_model(tmp_path / "model", done.output)
+
+
+def assert_model(folder: Path, output: str) -> None:
+    """The last step: a model, its score, and the files that a user needs to look at both."""
+    assert "shows no backbone" in output
+    told = re.search(r"F1 of CA within 3 A ([\d.]+), sequence match ([\d.]+)", output)
+    assert told is not None
+    assert float(told[1]) > 0.92
+    assert float(told[2]) > 0.92
+    inputs = ("map.mrc", "sequence.fasta", "reference.pdb")
+    for made in (*inputs, "model.cif", "model.pdb", "trace.cif", "residues.csv", "report.json"):
+        assert (folder / made).is_file()
+    found = evaluate(read_structure(folder / "model.cif"), read_structure(folder / "reference.pdb"))
+    assert found.detections[-1].f1 == pytest.approx(float(told[1]), abs=0.006)
 
 
 def test_demo_on_files_of_ones_own(simulated: tuple[Path, PickTable], tmp_path: Path) -> None:
@@ -47,3 +64,4 @@ def test_demo_on_files_of_ones_own(simulated: tuple[Path, PickTable], tmp_path: 
     drawn = {f"#{r:02x}{g:02x}{b:02x}" for _, (r, g, b) in colours}
     assert FALSE in drawn  # every other particle is no particle, says this reference
     assert MISSED.startswith("#")
+    assert not (tmp_path / "out" / "model").exists()

@@ -15,6 +15,7 @@ from pydantic import Field
 from napari_cryoai.building.backbone import Backbone
 from napari_cryoai.building.full_atoms import build_atoms
 from napari_cryoai.building.hand import wrong_hand
+from napari_cryoai.building.noise import is_noise
 from napari_cryoai.building.predict import predict
 from napari_cryoai.building.prepare import prepare
 from napari_cryoai.building.threading import Threaded, thread
@@ -119,6 +120,8 @@ def build(params: BuildParams, density: DensityMap, polymers: Sequence[Polymer] 
     found = yield from part(beside(trace(prepared, fields, nets.residues)), SEEN, TRACED)
     if len(found) < FEWEST:
         raise _nothing_found(len(found))
+    if is_noise(prepared, found):
+        raise _only_noise()
     yield Progress(TRACED, 100, "Threading the sequence", preview=found)
     warnings = []
     mirrored = partial(wrong_hand, nets.residues, prepared, found)
@@ -149,6 +152,14 @@ def _nothing_found(count: int) -> CryoAIError:
         f"no protein backbone was found in the map ({count} residues)",
         remedy="Check its voxel size and its hand, that it resolves 5 A or better, and that it is "
         "the sharpened map",
+    )
+
+
+def _only_noise() -> CryoAIError:
+    return CryoAIError(
+        "no protein backbone was found in the map: nothing in it stands out of the noise",
+        remedy="Check that density is bright; give the map less sharpening or a mask, and a box "
+        "with some solvent around the molecule",
     )
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from napari_cryoai.building.backbone import Backbone
 from napari_cryoai.building.build import Built, backbone_of, in_chain_order, model_from
 from napari_cryoai.building.full_atoms import build_atoms
 from napari_cryoai.building.threading import Threaded, Threader
-from napari_cryoai.core.amino_acids import LETTERS, name_of
+from napari_cryoai.core.amino_acids import LETTERS, letter_of, name_of
 from napari_cryoai.core.atomic_model import AtomicModel, Polymer
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.errors import CryoAIError
@@ -23,6 +24,10 @@ from napari_cryoai.core.trace import Trace
 from napari_cryoai.jobs.progress import Job
 
 Rows = NDArray[np.intp]
+
+NEAREST_A = 0.5
+"""Residues of a fragment that lie nearer to each other are one too many."""
+
 _SHARED = ("N", "CA", "C", "O", "CB")
 """Atoms that a residue keeps when it turns out to be another one."""
 
@@ -41,36 +46,29 @@ class Editor:
         It remembers what did not change.
     polymers
         The chains, with their sequences.
+    others
+        Atoms that are of no residue: nucleic acids, ligands, waters. They stay as they are.
     """
 
     threaded: Threaded
     rows: Rows
     threader: Threader
     polymers: tuple[Polymer, ...]
+    others: Structure
 
     @classmethod
     def of_built(cls, built: Built) -> Editor:
         """Of a model that was just built."""
-        threader = Threader(built.model.polymers)
-        threader.thread(built.threaded.trace)  # the first time takes longest
-        rows = in_chain_order(built.threaded)
-        return cls(built.threaded, rows, threader, built.model.polymers)
+        polymers, rows = built.model.polymers, in_chain_order(built.threaded)
+        return cls(built.threaded, rows, Threader(polymers), polymers, _others(built.model))
 
     @classmethod
     def of_model(cls, model: AtomicModel) -> Editor:
         """Of any model: its residues are taken for what they are called."""
-        trace = trace_of(model)
         polymers = tuple(p for p in model.polymers if p.sequence)
-        threader = Threader(polymers)
-        threader.thread(trace)
-        names = {polymer.name: i for i, polymer in enumerate(polymers)}
-        polymer = np.array([names.get(str(c), -1) for c in model.residues.chains], np.intp)
-        n, none = len(trace), np.full(len(trace), -1)
-        position = np.where(polymer >= 0, model.residues.numbers - 1, -1)
-        threaded = Threaded(
-            trace, np.arange(n), polymer, position, np.ones(n), none, np.full(n, np.nan)
-        )
-        return cls(threaded, np.arange(n), threader, polymers)
+        threaded = _called(model, polymers)
+        rows = np.arange(len(threaded))
+        return cls(threaded, rows, Threader(polymers), polymers, _others(model))
 
     @property
     def trace(self) -> Trace:
@@ -86,16 +84,23 @@ class Editor:
         Raises
         ------
         CryoAIError
-            If no residue is left.
+            If no residue is left, or one would lie on another one of its fragment.
         """
         if not len(trace):
             raise CryoAIError("no residue would be left", remedy="Close the model to be rid of it")
+        if _crowded(trace) > _crowded(self.trace):
+            raise CryoAIError(
+                f"two residues of a fragment would lie within {NEAREST_A} A of each other",
+                remedy="Put the residue elsewhere, or delete one of the two",
+            )
+        # What it was last asked may have been undone.
+        self.threader.remember(self.threaded)
         threaded = self.threader.thread(trace)
         rows = in_chain_order(threaded)
         backbone = backbone_of(threaded, rows, self.polymers)
         atoms = _atoms(backbone, self._earlier(threaded.trace.ca_A[rows]), model)
         changed = model_from(atoms, threaded, rows, backbone, self.polymers)
-        return Editor(threaded, rows, self.threader, self.polymers), changed
+        return replace(self, threaded=threaded, rows=rows), self._with_others(changed)
 
     def shifted(self, row: int, by: int) -> Trace:
         """The fragment of a residue of the model slides along its sequence.
@@ -125,13 +130,20 @@ class Editor:
         """Build all atoms anew, in the density."""
         backbone = backbone_of(self.threaded, self.rows, self.polymers)
         structure = yield from build_atoms(backbone, density, resolution_A)
-        return model_from(structure, self.threaded, self.rows, backbone, self.polymers)
+        model = model_from(structure, self.threaded, self.rows, backbone, self.polymers)
+        return self._with_others(model)
+
+    def _with_others(self, model: AtomicModel) -> AtomicModel:
+        return replace(model, structure=_together([model.structure, self.others]))
 
     def _earlier(self, ca_A: NDArray[np.float64]) -> Rows:
         """`(m,)` residue of the model at each place of the trace before; -1 for new places."""
         places = self.threaded.trace.ca_A[self.rows]
-        known = {place.tobytes(): row for row, place in enumerate(places)}
-        return np.array([known.get(place.tobytes(), -1) for place in ca_A], np.intp)
+        known: dict[bytes, list[int]] = {}
+        for row in reversed(range(len(places))):
+            known.setdefault(places[row].tobytes(), []).append(row)
+        found = (known.get(place.tobytes()) for place in ca_A)
+        return np.array([same.pop() if same else -1 for same in found], np.intp)
 
 
 def trace_of(model: AtomicModel) -> Trace:
@@ -150,6 +162,35 @@ def trace_of(model: AtomicModel) -> Trace:
     types = np.full((n, len(LETTERS)), 1 / len(LETTERS))
     trace = Trace(residues.ca_A, main["N"], main["C"], fragment, types, secondary, sure)
     return named(trace, np.arange(n), residues.letters.tolist())
+
+
+def _called(model: AtomicModel, polymers: Sequence[Polymer]) -> Threaded:
+    """The residues of a model where their chains and numbers say that they are.
+
+    The first of several with the same number has it; numbers beyond the sequence are no place.
+    """
+    numbers, n = model.residues.numbers, len(model.residues)
+    of_chain = {polymer.name: i for i, polymer in enumerate(polymers)}
+    polymer = np.array([of_chain.get(str(c), -1) for c in model.residues.chains], np.intp)
+    length = np.array([len(p.sequence) for p in polymers] + [0])[polymer]
+    first = np.zeros(n, np.bool_)
+    first[np.unique(np.stack([polymer, numbers]), axis=1, return_index=True)[1]] = True
+    polymer = np.where(first & (numbers > 0) & (numbers <= length), polymer, -1)
+    position = np.where(polymer >= 0, numbers - 1, -1)
+    none, unknown = np.full(n, -1), np.full(n, np.nan)
+    return Threaded(trace_of(model), np.arange(n), polymer, position, np.ones(n), none, unknown)
+
+
+def _crowded(trace: Trace) -> int:
+    """Pairs of residues of a fragment that lie on each other."""
+    number = np.cumsum(np.diff(trace.fragment, prepend=trace.fragment[:1]) != 0)
+    pairs = cKDTree(trace.ca_A).query_pairs(NEAREST_A, output_type="ndarray")
+    return int((number[pairs[:, 0]] == number[pairs[:, 1]]).sum())
+
+
+def _others(model: AtomicModel) -> Structure:
+    """The atoms that are of none of the model's residues."""
+    return model.structure.select(residue_of_atoms(model.structure) < 0)
 
 
 def _atoms(backbone: Backbone, earlier: Rows, model: AtomicModel) -> Structure:
@@ -191,12 +232,16 @@ def _kept(backbone: Backbone, earlier: Rows, model: AtomicModel, row: Rows) -> t
 
 
 def _named(structure: Structure, residue: Rows, backbone: Backbone) -> Structure:
-    names = np.array([name_of(str(letter)) for letter in backbone.letters], np.str_)
+    names = np.array([name_of(str(letter)) for letter in backbone.letters], np.str_)[residue]
+    kinds, inverse = np.unique(structure.residue_names, return_inverse=True)
+    letters = np.array([letter_of(str(kind)) for kind in kinds])[inverse]
+    # Selenomethionine is a methionine, and stays one with selenium.
+    same = letters == backbone.letters[residue]
     return replace(
         structure,
         chains=backbone.chains[residue],
         residue_numbers=backbone.numbers[residue].astype(np.str_),
-        residue_names=names[residue],
+        residue_names=np.where(same, structure.residue_names, names),
     )
 
 

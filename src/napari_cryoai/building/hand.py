@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cryoai.building.prepare import Prepared
+from napari_cryoai.building.residue_atoms import dihedral
 from napari_cryoai.building.residue_network import ResidueNetwork
 from napari_cryoai.building.residues import look
 from napari_cryoai.building.standard import standardise
@@ -14,12 +15,20 @@ from napari_cryoai.core.trace import Trace
 LIKELIER = 0.15
 """How much more the mirror image has to convince, in the logarithm per residue."""
 
+FOUR_DEG, FOUR_A = (20.0, 85.0), 6.5
+"""Torsion, to the one side or the other, and length at most, of four CA in a helix."""
+ENOUGH, TIMES = 12, 4
+"""Fours in left-handed helices that tell, if they are as many times more than the others."""
+
 
 def wrong_hand(network: ResidueNetwork, prepared: Prepared, trace: Trace) -> bool:
-    """Whether the residues of a trace are more convincing in the mirror.
+    """Whether helices are left-handed, or the residues of a trace more convincing in the mirror.
 
     Amino acids and helices have one hand, and the network has seen no other.
     """
+    right, left = helix_turns(trace)
+    if left >= ENOUGH and left > TIMES * right:
+        return True
     seen = standardise(prepared.volume)
     zyx = prepared.index_zyx(trace.ca_A)
     mirrored = zyx * [-1, 1, 1] + [seen.shape[1] - 1, 0, 0]
@@ -28,6 +37,20 @@ def wrong_hand(network: ResidueNetwork, prepared: Prepared, trace: Trace) -> boo
         for volume, ca in ((seen, zyx), (seen.flip(1), mirrored))
     )
     return other - given > LIKELIER
+
+
+def helix_turns(trace: Trace) -> tuple[int, int]:
+    """How many fours of CA in a row are turns of right-handed and of left-handed helices."""
+    right = left = 0
+    for rows in trace.fragments():
+        ca_A = trace.ca_A[rows]
+        if len(ca_A) >= 4:
+            turn = np.degrees(dihedral(ca_A[:-3], ca_A[1:-2], ca_A[2:-1], ca_A[3:]))
+            short = np.linalg.norm(ca_A[3:] - ca_A[:-3], axis=1) < FOUR_A
+            helical = short & (abs(turn) > FOUR_DEG[0]) & (abs(turn) < FOUR_DEG[1])
+            right += int((helical & (turn > 0)).sum())
+            left += int((helical & (turn < 0)).sum())
+    return right, left
 
 
 def _conviction(logits: NDArray[np.float64]) -> float:

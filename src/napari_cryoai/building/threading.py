@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from napari_cryoai.building.chain_graph import MAX_SKIPPED, ChainGraph, chain_graph
 from napari_cryoai.building.registers import CERTAINTIES, Places, Registers, settle
@@ -27,6 +28,15 @@ Ints = NDArray[np.intp]
 
 TEMPER = 0.9
 """Power of the amino-acid odds: what neighbouring residues have of their errors in common."""
+
+Known = dict[bytes, list[Registers]]
+"""What is known of fragments, by what they look like; two of them may look alike."""
+
+_GAP = 0.1
+"""Odds of a letter that is not known while a trace is edited: files have X where they have gaps.
+
+Hundreds of them would otherwise claim each residue that was cut loose.
+"""
 
 _FLOOR = 0.02
 _REAL = 0.5
@@ -95,21 +105,23 @@ class Threader:
     def __init__(self, polymers: Sequence[Polymer]):
         self.polymers = tuple(polymers)
         self._sequences = Sequences.of(self.polymers)
-        self._known: dict[bytes, Registers] = {}
+        self._known: Known = {}
 
     def thread(self, trace: Trace) -> Threaded:
         """Find the place in the sequences of each residue of a trace."""
         if not len(trace) or not self._sequences.members:
             return _unthreaded(trace)
         known = self._recall(trace)
+        held = _once(known.place)
         graph, odds = chain_graph(trace), _odds(trace)
         if (known.place >= 0).any():
+            odds[UNKNOWN_KIND] *= _GAP
             places = self._places(odds, graph)
             known = settle(graph, places, known, certainties=CERTAINTIES[-1:], passes=1)
         else:
             known = self._from_nothing(trace, graph, odds)
-        known, kept = _shared_out(trace, self._sequences, known)
-        rows, fragment, turned = _turned(trace, kept, known.place)
+        known = _shared_out(trace, self._sequences, known, held)
+        rows, fragment, turned = _turned(trace, known)
         result = _reordered(trace, rows, fragment, turned)
         now = known.select(rows)
         now = replace(now, backward=now.backward ^ turned)
@@ -124,11 +136,34 @@ class Threader:
             places = Places(odds[:, graph.row], *sequences.once)
             sure = settle(graph, places, known, certainties=CERTAINTIES[:1])
             place = sequences.in_first_copy(sure.place)
-            known, _ = _shared_out(trace, sequences, replace(sure, place=place))
+            known = _shared_out(trace, sequences, replace(sure, place=place), known.place)
         return settle(graph, self._places(odds, graph), known)
 
     def _places(self, odds: Floats, graph: ChainGraph) -> Places:
         return Places(odds[:, graph.row], *self._sequences.each)
+
+    def remember(self, threaded: Threaded) -> None:
+        """Take the places of a trace as they are; nothing is decided.
+
+        Parameters
+        ----------
+        threaded
+            By any threader of the same polymers, or by hand.
+        """
+        sequences, polymer = self._sequences, threaded.polymer
+        if not sequences.members:
+            return
+        start = np.array([sequences.start.get(i, -1) for i in range(len(self.polymers))] + [-1])
+        placed = start[polymer] >= 0
+        begin = sequences.register[start[polymer]]
+        known = Registers(
+            np.where(placed, start[polymer] + threaded.position, -1),
+            np.zeros(len(threaded), np.bool_),
+            threaded.posterior,
+            np.where(placed & (threaded.runner_up >= 0), begin + threaded.runner_up, -1),
+            threaded.margin,
+        )
+        self._known = _by_fragment(threaded.trace, known)
 
     def forget(self) -> None:
         """Decide everything anew the next time."""
@@ -136,11 +171,13 @@ class Threader:
 
     def _recall(self, trace: Trace) -> Registers:
         known = Registers.of_nothing(len(trace))
+        left = {key: list(alike) for key, alike in self._known.items()}
         for rows in trace.fragments():
             for turned in (False, True):
                 order = rows[::-1] if turned else rows
-                found = self._known.get(_key(trace, order))
-                if found is not None:
+                alike = left.get(_key(trace, order))
+                if alike:
+                    found = alike.pop(0)
                     for field in fields(known):
                         getattr(known, field.name)[order] = getattr(found, field.name)
                     known.backward[order] ^= turned
@@ -148,8 +185,11 @@ class Threader:
         return known
 
 
-def _by_fragment(trace: Trace, known: Registers) -> dict[bytes, Registers]:
-    return {_key(trace, rows): known.select(rows) for rows in trace.fragments()}
+def _by_fragment(trace: Trace, known: Registers) -> Known:
+    found: Known = {}
+    for rows in trace.fragments():
+        found.setdefault(_key(trace, rows), []).append(known.select(rows))
+    return found
 
 
 def _key(trace: Trace, rows: Ints) -> bytes:
@@ -173,24 +213,42 @@ def _unthreaded(trace: Trace) -> Threaded:
     )
 
 
-def _shared_out(
-    trace: Trace, sequences: Sequences, known: Registers
-) -> tuple[Registers, list[Section]]:
-    """Share the sections out between the copies; what fits into none has no place."""
+def _once(place: Ints) -> Ints:
+    """The same places, but -1 for all residues at one place except the first."""
+    found = np.full_like(place, -1)
+    first = np.unique(place, return_index=True)[1]
+    found[first] = place[first]
+    return found
+
+
+def _shared_out(trace: Trace, sequences: Sequences, known: Registers, held: Ints) -> Registers:
+    """Share the sections out between the copies; what fits into none has no place.
+
+    Residues that have a place in `held` stay there, whatever becomes of the others.
+    """
     register = np.where(known.place >= 0, sequences.register[known.place], -1)
     parts = sections(trace.fragment, register, known.backward, known.posterior)
     place = np.full(len(trace), -1)
-    kept: list[Section] = []
     for members in sequences.members:
         first = sequences.start[members[0]]
         begin, end = sequences.register[[first, first + sequences.length[members[0]] - 1]]
         of = [part for part in parts if begin <= part.places[0] <= end]
         paths = chains(of, trace.ca_A, known.posterior, len(members))
-        for member, path in zip(members, paths, strict=False):
+        for member, path in _copies_of(paths, members, sequences, held):
             for part in path:
                 place[part.rows] = sequences.start[member] + part.places - begin
-                kept.append(part)
-    return replace(known, place=place), kept
+    place[np.isin(place, held[held >= 0])] = -1
+    return replace(known, place=np.where(held >= 0, held, place))
+
+
+def _copies_of(
+    paths: list[list[Section]], members: list[int], sequences: Sequences, held: Ints
+) -> list[tuple[int, list[Section]]]:
+    """Each path with the copy that most of its residues are held in; else in the order given."""
+    owner = np.where(held >= 0, sequences.polymer[held], -1)
+    shared = [[sum((owner[s.rows] == m).sum() for s in path) for m in members] for path in paths]
+    of_path, copy = linear_sum_assignment(-np.array(shared, float).reshape(-1, len(members)))
+    return [(members[c], paths[p]) for p, c in zip(of_path.tolist(), copy.tolist(), strict=True)]
 
 
 def _threaded(trace: Trace, rows: Ints, sequences: Sequences, known: Registers) -> Threaded:
@@ -210,14 +268,13 @@ def _threaded(trace: Trace, rows: Ints, sequences: Sequences, known: Registers) 
     )
 
 
-def _turned(trace: Trace, kept: list[Section], place: Ints) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+def _turned(trace: Trace, known: Registers) -> tuple[Ints, Ints, NDArray[np.bool_]]:
     """Rows in the order of the chains, their new fragments, and which of them are turned round.
 
     A fragment is cut where the chain does not go on; what is between goes with the piece before.
     """
-    backward = np.zeros(len(trace), np.bool_)
-    for part in kept:
-        backward[part.rows] = part.backward
+    place = known.place
+    backward = known.backward & (place >= 0)
     order: list[Ints] = []
     turned = np.zeros(len(trace), np.bool_)
     for rows in trace.fragments():

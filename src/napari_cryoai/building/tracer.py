@@ -21,17 +21,17 @@ from napari_cryoai.jobs.progress import Job, Progress
 
 Floats = NDArray[np.float64]
 
-ROUNDS = 3
+ROUNDS = 6
 """Times that residues are placed, and joined anew."""
 
-DOUBTFUL = 1.5
+DOUBTFUL = -2.0
 """Logit of a residue below which it is dropped."""
 
 TOGETHER_A = 2.0
 """CA that lie closer are one residue."""
 
-LONE = 4
-"""Residues below which a fragment is dropped."""
+LONE, LIKELY = 5, 2.0
+"""Residues, and mean of their logits, below which a fragment is dropped at the end."""
 
 
 def trace(prepared: Prepared, fields: Fields, network: ResidueNetwork) -> Job[Trace]:
@@ -98,7 +98,9 @@ def _single(there: Seen) -> NDArray[np.intp]:
 def _kept(there: Seen) -> NDArray[np.intp]:
     """Rows of fragments that are long and likely enough."""
     kept = [
-        rows for rows in pieces(there.fragment) if len(rows) >= LONE and there.real[rows].mean() > 0
+        rows
+        for rows in pieces(there.fragment)
+        if len(rows) >= LONE and there.real[rows].mean() > LIKELY
     ]
     return np.concatenate(kept) if kept else np.empty(0, np.intp)
 

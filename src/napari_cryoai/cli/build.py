@@ -23,6 +23,7 @@ from napari_cryoai.io.guards import check_writable
 from napari_cryoai.io.maps import read_map
 from napari_cryoai.io.models import write_model, write_trace
 from napari_cryoai.io.residue_table import write_residues
+from napari_cryoai.jobs.progress import Job
 from napari_cryoai.jobs.record import write_record
 from napari_cryoai.jobs.run import run_to_console
 from napari_cryoai.maps.qscore import with_q_scores
@@ -88,8 +89,8 @@ def run_build(
     start = time.perf_counter()
     check_writable(output)
     density = read_map(map_path, pixel_size_A)
-    with naming(map_path):
-        built = run_to_console(build(params, density, polymers), "Building", json_lines=as_json)
+    job = _naming(build(params, density, polymers), map_path)
+    built = run_to_console(job, "Building", json_lines=as_json)
     built = replace(built, model=with_q_scores(built.model, density))
     built, written = _write(built, output, params.resolution_A)
     write_record(
@@ -103,6 +104,12 @@ def run_build(
         seconds=time.perf_counter() - start,
     )
     return built
+
+
+def _naming(job: Job[Built], path: Path) -> Job[Built]:
+    """The job, whose errors name the file: the console shows them before they get here."""
+    with naming(path):
+        return (yield from job)
 
 
 def build_report(built: Built) -> dict[str, Any]:
