@@ -30,6 +30,9 @@ DOUBTFUL = -2.0
 TOGETHER_A = 2.0
 """CA that lie closer are one residue."""
 
+ENDS = 0.0
+"""Logit of the first and the last residue of a fragment, at least."""
+
 LONE, LIKELY = 5, 2.0
 """Residues, and mean of their logits, below which a fragment is dropped at the end."""
 
@@ -96,13 +99,14 @@ def _single(there: Seen) -> NDArray[np.intp]:
 
 
 def _kept(there: Seen) -> NDArray[np.intp]:
-    """Rows of fragments that are long and likely enough."""
-    kept = [
-        rows
-        for rows in pieces(there.fragment)
-        if len(rows) >= LONE and there.real[rows].mean() > LIKELY
-    ]
-    return np.concatenate(kept) if kept else np.empty(0, np.intp)
+    """Rows of fragments that are long and likely enough, without doubtful ends."""
+    kept = [np.empty(0, np.intp)]
+    for rows in pieces(there.fragment):
+        sure = np.flatnonzero(there.real[rows] > ENDS)
+        inner = rows[sure[0] : sure[-1] + 1] if len(sure) else sure
+        if len(inner) >= LONE and there.real[inner].mean() > LIKELY:
+            kept.append(inner)
+    return np.concatenate(kept)
 
 
 def _trace(there: Seen, prepared: Prepared) -> Trace:
