@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from napari_cryoai.building.bonds import bonded, closed, laid_out
-from napari_cryoai.building.candidates import candidates, covered, links
+from napari_cryoai.building.candidates import candidates, covered, links, sampled
 from napari_cryoai.building.fragments import join
 from napari_cryoai.building.predict import Fields
 from napari_cryoai.building.prepare import Prepared
@@ -32,6 +32,9 @@ TOGETHER_A = 2.0
 
 ENDS = 0.0
 """Logit of the first and the last residue of a fragment, at least."""
+
+FOREIGN = 0.3
+"""Mean probability along a fragment that it is no protein, at most."""
 
 LONE, LIKELY = 5, 2.0
 """Residues, and mean of their logits, below which a fragment is dropped at the end."""
@@ -65,7 +68,7 @@ def trace(prepared: Prepared, fields: Fields, network: ResidueNetwork) -> Job[Tr
             return Trace.of_positions(there.ca)
         ca, fragment = closed(there, bonded(there, backbone), backbone)
     last = _placed(network, seen, ca, fragment)
-    kept = _kept(last)
+    kept = _kept(last, fields.other)
     yield Progress(ROUNDS, ROUNDS, f"{len(kept)} residues")
     return _trace(last.select(kept), prepared)
 
@@ -98,13 +101,16 @@ def _single(there: Seen) -> NDArray[np.intp]:
     return np.flatnonzero(~dropped)
 
 
-def _kept(there: Seen) -> NDArray[np.intp]:
-    """Rows of fragments that are long and likely enough, without doubtful ends."""
+def _kept(there: Seen, other: Tensor) -> NDArray[np.intp]:
+    """Rows of fragments that are long and likely enough, and protein; without doubtful ends."""
     kept = [np.empty(0, np.intp)]
+    foreign = sampled(other.numpy(), there.ca)
     for rows in pieces(there.fragment):
         sure = np.flatnonzero(there.real[rows] > ENDS)
         inner = rows[sure[0] : sure[-1] + 1] if len(sure) else sure
-        if len(inner) >= LONE and there.real[inner].mean() > LIKELY:
+        if len(inner) < LONE or there.real[inner].mean() < LIKELY:
+            continue
+        if foreign[inner].mean() < FOREIGN:
             kept.append(inner)
     return np.concatenate(kept)
 
