@@ -125,6 +125,16 @@ def test_a_shift_of_the_register_renames_the_residues_and_keeps_the_main_chain(m
     assert back.residues.numbers.tolist() == model.residues.numbers.tolist()
 
 
+def test_a_fragment_that_the_user_reverses_stays_reversed(model):
+    editor = Editor.of_model(model)
+    reversed_, after = editor.edited(edits.reversed_(editor.trace, 3), model)
+    assert np.allclose(reversed_.trace.ca_A, editor.trace.ca_A[::-1])
+    assert len(after.residues) == N
+    again, restored = reversed_.edited(editor.trace, after)
+    assert np.allclose(again.trace.ca_A, editor.trace.ca_A)
+    assert restored.residues.numbers.tolist() == model.residues.numbers.tolist()
+
+
 def test_a_register_beyond_the_sequence_is_refused(model):
     editor = Editor.of_model(model)
     for by in (-5, 20):

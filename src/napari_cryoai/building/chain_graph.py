@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
+from napari_cryoai.core.model_edits import BY_HAND_FORWARD
 from napari_cryoai.core.trace import Trace
 
 Floats = NDArray[np.float64]
@@ -45,6 +46,8 @@ _NEGLIGIBLE = 0.003
 _ENTER_INSIDE = 0.03
 """How likely a chain joins inside a fragment and not at its beginning, for each residue."""
 _SUREST = 6.0
+_BY_HAND = 300.0
+"""Log-odds of the direction of a fragment that the user has turned: nothing speaks against it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +143,9 @@ def _way(states: _States, forward: Floats) -> Floats:
     n = len(states.row) // 2
     # A tracer joins what does not belong together; no sum of evidence rules a direction out.
     total = np.clip(np.bincount(states.fragment[:n], forward), -_SUREST, _SUREST)
+    by_hand = np.full(len(total), np.inf)
+    np.minimum.at(by_hand, states.fragment[:n], forward)
+    total[by_hand >= BY_HAND_FORWARD] = _BY_HAND
     odds = total[states.fragment] * np.repeat([1, -1], n)
     return 1 / (1 + np.exp(-odds))
 

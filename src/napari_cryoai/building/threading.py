@@ -21,6 +21,7 @@ from napari_cryoai.building.sections import Section, chains, sections
 from napari_cryoai.building.sequences import BORDER, UNKNOWN_KIND, Sequences
 from napari_cryoai.core.amino_acids import BACKGROUND, LETTERS
 from napari_cryoai.core.atomic_model import Polymer
+from napari_cryoai.core.model_edits import BY_HAND_FORWARD
 from napari_cryoai.core.trace import Trace
 
 Floats = NDArray[np.float64]
@@ -173,7 +174,9 @@ class Threader:
         known = Registers.of_nothing(len(trace))
         left = {key: list(alike) for key, alike in self._known.items()}
         for rows in trace.fragments():
-            for turned in (False, True):
+            # What the user has turned round is not turned back.
+            by_hand = bool((trace.forward[rows] >= BY_HAND_FORWARD).all())
+            for turned in (False,) if by_hand else (False, True):
                 order = rows[::-1] if turned else rows
                 alike = left.get(_key(trace, order))
                 if alike:
