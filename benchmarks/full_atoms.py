@@ -22,16 +22,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from napari_cryoai.building.backbone import Backbone
-from napari_cryoai.building.full_atoms import build_atoms, structure_of
-from napari_cryoai.building.geometry import clashscore, ramachandran
-from napari_cryoai.building.residue_atoms import (
+from napari_cryoai.building.atoms.backbone import Backbone
+from napari_cryoai.building.atoms.full_atoms import build_atoms, structure_of
+from napari_cryoai.building.atoms.residue_atoms import (
     ResidueAtoms,
     residue_atoms,
     side_chain_torsions,
 )
-from napari_cryoai.building.rotamer_library import turned
-from napari_cryoai.building.topology import CA, KINDS, C, N, kind
+from napari_cryoai.building.atoms.rotamer_library import turned
+from napari_cryoai.building.atoms.topology import CA, KINDS, C, N, kind
+from napari_cryoai.building.scoring.geometry import clashscore, ramachandran
 from napari_cryoai.core.amino_acids import letter_of
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.structure import Structure

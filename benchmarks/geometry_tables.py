@@ -1,4 +1,4 @@
-"""Derive the tables of `building/tables/geometry.npz` from a folder of structures.
+"""Derive the tables of `building/atoms/tables/geometry.npz` from a folder of structures.
 
     python benchmarks/geometry_tables.py STRUCTURES [--output FILE]
 
@@ -19,16 +19,14 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cryoai.building.rama_classes import CLASSES, rama_classes
-from napari_cryoai.building.residue_atoms import (
+from napari_cryoai.building.atoms.rama_classes import CLASSES, rama_classes
+from napari_cryoai.building.atoms.residue_atoms import (
     ResidueAtoms,
-    angle,
     backbone_torsions,
-    dihedral,
     residue_atoms,
     side_chain_torsions,
 )
-from napari_cryoai.building.topology import (
+from napari_cryoai.building.atoms.topology import (
     CA,
     KINDS,
     PRO,
@@ -40,12 +38,13 @@ from napari_cryoai.building.topology import (
     O,
     kind,
 )
+from napari_cryoai.core.angles import angle, dihedral
 from napari_cryoai.io.structures import read_structure, structures_in
 from napari_cryoai.physics.simulators.structure_split import split_structures
 
 Floats = NDArray[np.float64]
 
-OUTPUT = Path(__file__).parents[1] / "src/napari_cryoai/building/tables/geometry.npz"
+OUTPUT = Path(__file__).parents[1] / "src/napari_cryoai/building/atoms/tables/geometry.npz"
 SHARP_B_A2 = 40.0
 """Residues whose CA has a higher B-factor are not counted: they are often wrong."""
 CELLS = 72

@@ -39,7 +39,7 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_cryoai.building.build import BuildParams, Built, build
-from napari_cryoai.building.evaluate import Model, evaluate
+from napari_cryoai.building.scoring.evaluate import Model, evaluate
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.structure import Structure
 from napari_cryoai.io.atomic import write_text

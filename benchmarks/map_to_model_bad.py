@@ -25,7 +25,7 @@ from map_to_model_set import (
 from scipy.ndimage import gaussian_filter
 
 from napari_cryoai.building.build import BuildParams, Built, build
-from napari_cryoai.building.evaluate import evaluate
+from napari_cryoai.building.scoring.evaluate import evaluate
 from napari_cryoai.core.atomic_model import Polymer
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.errors import CryoAIError

@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from napari_cryoai.building.matching import Alphas
+from napari_cryoai.building.scoring.matching import Alphas
 from napari_cryoai.core.amino_acids import UNKNOWN
 from napari_cryoai.core.atomic_model import Polymer
 from napari_cryoai.core.density_map import DensityMap

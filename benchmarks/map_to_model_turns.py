@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from napari_cryoai.building.build import BuildParams, Built, build
-from napari_cryoai.building.matching import match
+from napari_cryoai.building.scoring.matching import match
 from napari_cryoai.core.atomic_model import Polymer
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.io.structures import read_structure

@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 
-from napari_cryoai.building.threading import Threaded, Threader
+from napari_cryoai.building.threading.thread import Threaded, Threader
 from napari_cryoai.core.amino_acids import BACKGROUND, LETTERS, letter_of
 from napari_cryoai.core.atomic_model import Polymer
 from napari_cryoai.core.trace import Trace

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_cryoai.building import training_scenes
-from napari_cryoai.building.training_scenes import make_scene
+from napari_cryoai.building.training.scenes import TrainingScene, make_scene
 from napari_cryoai.core.amino_acids import LETTERS, name_of
 from napari_cryoai.core.structure import Structure
 
@@ -69,7 +68,7 @@ def structures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def scenes(structures: list[Path]) -> list[training_scenes.TrainingScene]:
+def scenes(structures: list[Path]) -> list[TrainingScene]:
     """What the networks learn from."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -81,10 +80,10 @@ def scenes(structures: list[Path]) -> list[training_scenes.TrainingScene]:
 @pytest.fixture(scope="session")
 def peptide() -> Structure:
     """An alpha helix of all twenty amino acids and a few more, with side chains in rotamers."""
-    from napari_cryoai.building.backbone import Backbone
-    from napari_cryoai.building.frames import placed
-    from napari_cryoai.building.full_atoms import phi_psi, structure_of
-    from napari_cryoai.building.side_chains import pack
+    from napari_cryoai.building.atoms.backbone import Backbone
+    from napari_cryoai.building.atoms.full_atoms import phi_psi, structure_of
+    from napari_cryoai.building.atoms.peptide_planes import placed
+    from napari_cryoai.building.atoms.side_chains import pack
     from napari_cryoai.jobs.progress import finish
 
     letters = np.array([*"GAVLSTRNDCEQHIKMFYWPAGSV"])

@@ -12,10 +12,10 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from napari_cryoai.building import build as module
+from napari_cryoai.building.atoms.example import RESOLUTION_A, example_map, example_model
 from napari_cryoai.building.build import BuildParams, Built, build
-from napari_cryoai.building.evaluate import evaluate
-from napari_cryoai.building.example import RESOLUTION_A, example_map, example_model
-from napari_cryoai.building.geometry import ca_geometry, deviations, ramachandran
+from napari_cryoai.building.scoring.evaluate import evaluate
+from napari_cryoai.building.scoring.geometry import ca_geometry, deviations, ramachandran
 from napari_cryoai.core.amino_acids import LETTERS, UNKNOWN
 from napari_cryoai.core.atomic_model import AtomicModel, Polymer
 from napari_cryoai.core.density_map import DensityMap
@@ -136,6 +136,7 @@ def test_what_is_right_is_held_for_surer_than_what_is_wrong(run):
 
 def test_it_tells_how_far_it_is_and_shows_the_trace(run):
     done = [step.done for step in run.steps]
+    assert done[-1] == run.steps[-1].total
     assert done == sorted(done)
     assert done[-1] > 90
     assert {step.total for step in run.steps} == {100}

@@ -13,8 +13,9 @@ from napari_cryoai.core import model_edits as edits
 from napari_cryoai.core.amino_acids import name_of
 from napari_cryoai.core.atomic_model import AtomicModel, Polymer, Residues
 from napari_cryoai.core.errors import CryoAIError
-from napari_cryoai.core.model_of import model_of
+from napari_cryoai.core.model_of import b_factors_of, model_of
 from napari_cryoai.core.structure import Structure
+from napari_cryoai.jobs.progress import finish
 
 SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGD"
 N = 30
@@ -219,6 +220,28 @@ def test_atoms_that_are_no_protein_stay_as_they_are(model):
         )
         for field in fields(Structure):
             assert (getattr(left, field.name) == getattr(others, field.name)).all(), field.name
+
+
+def test_a_model_from_a_file_keeps_its_b_factors(model):
+    b_A2 = np.linspace(20, 80, len(model.structure))
+    given = model_of(replace(model.structure, b_factors_A2=b_A2))
+    editor = Editor.of_model(given)
+    editor, after = editor.edited(edits.deleted(editor.trace, np.array([12])), given)
+    gone = given.structure.residue_numbers == "17"
+    assert (after.structure.b_factors_A2 == b_A2[~gone]).all()
+    assert np.isnan(after.residues.confidence).all()
+    trace = edits.inserted(editor.trace, len(editor.trace) - 1, before=False)
+    editor, more = editor.edited(trace, after)
+    assert (more.structure.b_factors_A2[: len(after.structure)] == b_A2[~gone]).all()
+    assert 20 < more.structure.b_factors_A2[-1] < 80
+    rebuilt = finish(editor.finished(None, None, more))
+    assert b_factors_of(rebuilt) == pytest.approx(b_factors_of(more))
+
+
+def test_the_b_factors_of_a_built_model_are_its_confidence(model):
+    editor = Editor.of_model(model)
+    _, after = editor.edited(edits.deleted(editor.trace, np.array([12])), model)
+    assert b_factors_of(after) == pytest.approx(100 * after.residues.confidence)
 
 
 def test_a_modified_residue_keeps_its_name(model):

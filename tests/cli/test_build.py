@@ -13,8 +13,8 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from napari_cryoai.building.evaluate import evaluate
-from napari_cryoai.building.example import SEQUENCE, example_map, example_model
+from napari_cryoai.building.atoms.example import SEQUENCE, example_map, example_model
+from napari_cryoai.building.scoring.evaluate import evaluate
 from napari_cryoai.cli import build as module
 from napari_cryoai.cli import main
 from napari_cryoai.cli.build import FILES

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from napari_cryoai.building.evaluate import evaluate
+from napari_cryoai.building.scoring.evaluate import evaluate
 from napari_cryoai.cli import main
 from napari_cryoai.core.picks import PickTable
 from napari_cryoai.io.picks import read_picks, write_picks

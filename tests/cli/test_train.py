@@ -49,6 +49,20 @@ def test_one_command_makes_weights_and_says_how_good_they_are(
     assert again.exit_code == 0, again.output
 
 
+def test_a_structure_that_cannot_be_read_is_told_and_left_out(
+    structures: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "structures"
+    folder.mkdir()
+    for path in structures.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "broken.pdb.gz").write_bytes(b"no gzip")
+    done = train(folder, tmp_path / "w.safetensors")
+    assert done.exit_code == 0, done.output
+    assert "Left out" in done.stderr
+    assert "broken.pdb.gz" in done.stderr
+
+
 def test_too_few_structures_are_refused(structures: Path, tmp_path: Path) -> None:
     few = tmp_path / "few"
     few.mkdir()

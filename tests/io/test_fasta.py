@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.fasta import (
     Entry,
-    chain_names,
     ignored,
     parse_copies,
     polymers_of,
@@ -90,12 +88,6 @@ def test_repeated_names_need_letters() -> None:
     with pytest.raises(CryoAIError, match="several sequences"):
         polymers_of(entries, {"same": 2})
     assert len(polymers_of(entries, {"B": 2})) == 3
-
-
-def test_chains_go_on_behind_z() -> None:
-    names = list(islice(chain_names(), 703))
-    assert (names[0], names[25], names[26], names[-1]) == ("A", "Z", "AA", "AAA")
-    assert len(set(names)) == len(names)
 
 
 def test_copies_are_written_as_letters_and_numbers() -> None:

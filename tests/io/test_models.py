@@ -211,6 +211,26 @@ def test_confidence_survives_in_a_pdb_file_too(dimer: AtomicModel, tmp_path: Pat
     assert back.residues.numbers.tolist() == dimer.residues.numbers.tolist()
 
 
+@pytest.mark.parametrize("ending", ["cif", "pdb"])
+def test_a_model_that_says_no_confidence_keeps_its_b_factors(
+    dimer: AtomicModel, tmp_path: Path, ending: str
+) -> None:
+    n = len(dimer.structure)
+    unknown = np.full(len(dimer.residues), np.nan)
+    model = replace(
+        dimer,
+        structure=replace(dimer.structure, b_factors_A2=np.linspace(10, 90, n).round(2)),
+        residues=replace(dimer.residues, confidence=unknown),
+    )
+    path = tmp_path / f"m.{ending}"
+    write_model(path, model, title="Opened")
+    back = read_model(path)
+    assert sorted(back.structure.b_factors_A2) == pytest.approx(
+        sorted(model.structure.b_factors_A2)
+    )
+    assert np.isnan(back.residues.confidence).all()
+
+
 def test_b_factors_of_other_programs_are_no_confidence(dimer: AtomicModel, tmp_path: Path) -> None:
     write_model(tmp_path / "m.pdb", dimer, title="A dimer")
     lines = (tmp_path / "m.pdb").read_text().splitlines(keepends=True)

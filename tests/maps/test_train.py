@@ -15,7 +15,7 @@ from napari_cryoai.maps.batches import CROP_PX, make_batch
 from napari_cryoai.maps.network import NetworkConfig
 from napari_cryoai.maps.standard import BINS
 from napari_cryoai.maps.train import TrainMapDenoiserParams, denoising_loss, train
-from napari_cryoai.maps.training_scenes import Scenes, make_scene, write_scenes
+from napari_cryoai.maps.training_scenes import STORE, make_scene
 
 QUICK = {"device": "cpu", "precision": "float32", "batch_size": 2}
 
@@ -132,9 +132,9 @@ def structures(tmp_path):
 
 
 def test_scenes_are_made_once_and_can_be_added_to(structures, tmp_path):
-    first = finish(write_scenes(tmp_path / "pool", 2, structures, seed=1))
+    first = finish(STORE.write(tmp_path / "pool", 2, structures, seed=1))
     before = [path.stat().st_mtime_ns for path in first.paths]
-    more = finish(write_scenes(tmp_path / "pool", 3, structures, seed=1))
+    more = finish(STORE.write(tmp_path / "pool", 3, structures, seed=1))
     assert len(more) == 3
     assert [path.stat().st_mtime_ns for path in more.paths[:2]] == before
     scene, again = more[1], make_scene((1, 1), structures)
@@ -142,12 +142,3 @@ def test_scenes_are_made_once_and_can_be_added_to(structures, tmp_path):
     assert scene.mask.max() == 255
     assert scene.density.shape == scene.mask.shape
     assert len(scene.signal) == len(scene.density) // 2 + 1
-
-
-def test_a_damaged_or_an_empty_pool_is_told(structures, tmp_path):
-    pool = finish(write_scenes(tmp_path / "pool", 1, structures, seed=1))
-    pool.paths[0].write_bytes(pool.paths[0].read_bytes()[:1000])
-    with pytest.raises(CryoAIError, match="cannot be read"):
-        pool[0]
-    with pytest.raises(CryoAIError, match="no scenes"):
-        Scenes(tmp_path)

@@ -182,7 +182,7 @@ def test_a_checkpoint_runs_no_code(examples, tmp_path):
 def test_without_examples_there_is_nothing_to_learn(examples):
     params = TrainPickerParams(**QUICK)
     for pools in ([], examples), (examples, []):
-        with pytest.raises(CryoAIError, match="no examples"):
+        with pytest.raises(CryoAIError, match="nothing to learn from"):
             finish(train(params, *pools))
 
 

@@ -446,13 +446,13 @@ def test_the_command_line_says_what_the_forms_say(panel: CtfExtraction, wait: An
     from qtpy.QtGui import QGuiApplication
 
     panel.estimate.form.set("voltage_kV", 200.0)
-    panel.estimate.copy_command()
+    panel.estimate.copy.copy()
     text = QGuiApplication.clipboard().text()
     assert text.startswith("cryoai ctf ")
     assert "--voltage-kV 200" in text
     assert "2" in text.split("--pixel-size-A")[1]
     panel.extract.form.set("box_size_px", 64)
-    panel.extract.copy_command()
+    panel.extract.copy.copy()
     assert "--box-size-px 64" in QGuiApplication.clipboard().text()
 
 

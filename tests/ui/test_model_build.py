@@ -24,6 +24,7 @@ from napari_cryoai.jobs.params import Params
 from napari_cryoai.jobs.progress import Progress
 from napari_cryoai.ui import build_panel, model_edit_work
 from napari_cryoai.ui.build_work import Engine
+from napari_cryoai.ui.map_history import Content
 from napari_cryoai.ui.map_session import map_session_of
 from napari_cryoai.ui.model_colouring import MATCHES, REFERENCE
 from napari_cryoai.ui.model_compare_panel import difference
@@ -144,7 +145,7 @@ def test_the_command_line_does_the_same(panel, opened_map, tmp_path):
     (tmp_path / "a b.fasta").write_text(FASTA)
     panel.build.sequences.open(tmp_path / "a b.fasta")
     panel.build.form.set("resolution_A", 3.2)
-    panel.build.copy_command()
+    panel.build.copy.click()
     expected = (
         f"cryoai build {tmp_path}/m.mrc --output model --sequence '{tmp_path}/a b.fasta'"
         " --copies A:2 --resolution-A 3.2"
@@ -153,6 +154,28 @@ def test_the_command_line_does_the_same(panel, opened_map, tmp_path):
     panel.build.sequences.text.setPlainText(">x\nMKTAYIAKQR")
     with pytest.raises(CryoAIError, match="not in a file"):
         panel.build.command()
+
+
+def test_a_map_that_was_edited_since_it_was_read_has_no_command_line(panel, opened_map):
+    maps = map_session_of(panel.viewer)
+    turned = DensityMap(opened_map.density.data[::-1].copy(), 2.0, (-6.0, -24.0, -24.0))
+    panel.build.copy.click()
+    maps.history.do("Flip hand", {opened_map: Content.of(turned, 1.0)})
+    assert panel.build.copy.text() != "Copied"
+    with pytest.raises(CryoAIError, match="edited since"):
+        panel.build.command()
+    maps.history.undo()
+    assert "m.mrc" in panel.build.command()
+    maps.history.redo()
+    opened_map.written(Path("flipped.mrc"), turned)
+    assert "flipped.mrc" in panel.build.command()
+
+
+def test_a_voxel_size_that_was_typed_is_in_the_command_line(panel, tmp_path):
+    density = DensityMap(np.eye(8, dtype=np.float32)[None].repeat(8, 0), 1.06, (0.0, 0.0, 0.0))
+    maps = map_session_of(panel.viewer)
+    maps.add("map", density, contour_of(density), tmp_path / "m.mrc", 1.06)
+    assert "--pixel-size-A 1.06" in panel.build.command()
 
 
 # Building -----------------------------------------------------------------------------------------

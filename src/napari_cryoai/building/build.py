@@ -12,24 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from napari_cryoai.building.backbone import Backbone
-from napari_cryoai.building.full_atoms import build_atoms
-from napari_cryoai.building.hand import wrong_hand
-from napari_cryoai.building.noise import is_noise
-from napari_cryoai.building.predict import predict
-from napari_cryoai.building.prepare import prepare
-from napari_cryoai.building.threading import Threaded, thread
-from napari_cryoai.building.tracer import trace
+from napari_cryoai.building.atoms.backbone import Backbone
+from napari_cryoai.building.atoms.full_atoms import build_atoms
+from napari_cryoai.building.threading.thread import Threaded, thread
+from napari_cryoai.building.tracing.hand import wrong_hand
+from napari_cryoai.building.tracing.networks import networks
+from napari_cryoai.building.tracing.noise import is_noise
+from napari_cryoai.building.tracing.predict import predict
+from napari_cryoai.building.tracing.prepare import prepare
+from napari_cryoai.building.tracing.trace import trace
 from napari_cryoai.building.unmodelled import unmodelled
-from napari_cryoai.building.weights_file import networks
 from napari_cryoai.core.amino_acids import LETTERS, UNKNOWN
 from napari_cryoai.core.atomic_model import AtomicModel, Polymer, Residues
+from napari_cryoai.core.chain_names import chain_names
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.secondary import secondary_structure
 from napari_cryoai.core.structure import Structure
 from napari_cryoai.core.trace import Trace
-from napari_cryoai.io.fasta import chain_names
 from napari_cryoai.jobs.params import Params
 from napari_cryoai.jobs.progress import Job, Progress, part
 from napari_cryoai.jobs.waiting import beside, waiting
@@ -144,6 +144,7 @@ def build(params: BuildParams, density: DensityMap, polymers: Sequence[Polymer] 
     )
     structure = yield from part(beside(building), THREADED, 100)
     model = model_from(structure, threaded, rows, backbone, named)
+    yield Progress(100, 100, f"{len(model.residues)} residues")
     return Built(model, found, threaded, tuple(warnings))
 
 

@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from napari_cryoai.building.backbone import Backbone
+from napari_cryoai.building.atoms.backbone import Backbone
+from napari_cryoai.building.atoms.full_atoms import build_atoms
 from napari_cryoai.building.build import Built, backbone_of, in_chain_order, model_from
-from napari_cryoai.building.full_atoms import build_atoms
-from napari_cryoai.building.threading import Threaded, Threader
+from napari_cryoai.building.threading.thread import Threaded, Threader
 from napari_cryoai.core.amino_acids import LETTERS, letter_of, name_of
 from napari_cryoai.core.atomic_model import AtomicModel, Polymer
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.model_edits import named
-from napari_cryoai.core.model_of import residue_of_atoms
+from napari_cryoai.core.model_of import b_factors_of, residue_of_atoms
 from napari_cryoai.core.structure import Structure
 from napari_cryoai.core.trace import Trace
 from napari_cryoai.jobs.progress import Job
@@ -100,6 +100,8 @@ class Editor:
         backbone = backbone_of(threaded, rows, self.polymers)
         atoms = _atoms(backbone, self._earlier(threaded.trace.ca_A[rows]), model)
         changed = model_from(atoms, threaded, rows, backbone, self.polymers)
+        if not model.residues.says_confidence:
+            changed = _unsure(changed, atoms.b_factors_A2)
         return replace(self, threaded=threaded, rows=rows), self._with_others(changed)
 
     def shifted(self, row: int, by: int) -> Trace:
@@ -126,11 +128,24 @@ class Editor:
             )
         return named(threaded.trace, rows, [sequence[p] for p in places.tolist()])
 
-    def finished(self, density: DensityMap | None, resolution_A: float | None) -> Job[AtomicModel]:
-        """Build all atoms anew, in the density."""
+    def finished(
+        self,
+        density: DensityMap | None,
+        resolution_A: float | None,
+        before: AtomicModel | None = None,
+    ) -> Job[AtomicModel]:
+        """Build all atoms anew, in the density.
+
+        Parameters
+        ----------
+        before
+            The model as it is; if it says no confidence, its residues keep their mean B-factors.
+        """
         backbone = backbone_of(self.threaded, self.rows, self.polymers)
         structure = yield from build_atoms(backbone, density, resolution_A)
         model = model_from(structure, self.threaded, self.rows, backbone, self.polymers)
+        if before is not None and not before.residues.says_confidence:
+            model = _unsure(model, b_factors_of(before)[structure.residue_index()])
         return self._with_others(model)
 
     def _with_others(self, model: AtomicModel) -> AtomicModel:
@@ -203,18 +218,27 @@ def _atoms(backbone: Backbone, earlier: Rows, model: AtomicModel) -> Structure:
         parts.append(model.structure.select(kept))
         residue_of_part.append(same)
     fresh = np.flatnonzero(earlier < 0)
+    typical_A2 = float(np.median(model.structure.b_factors_A2))
     for name, xyz_A in (("N", backbone.n_A), ("CA", backbone.ca_A), ("C", backbone.c_A)):
         known = fresh[np.isfinite(xyz_A[fresh]).all(axis=1)]
         if len(known):
             parts.append(
                 replace(
-                    Structure.of_atoms(xyz_A[known], name[0]), atom_names=np.full(len(known), name)
+                    Structure.of_atoms(xyz_A[known], name[0], typical_A2),
+                    atom_names=np.full(len(known), name),
                 )
             )
             residue_of_part.append(known)
     residue = np.concatenate(residue_of_part)
     order = np.argsort(residue, kind="stable")
     return _named(_together(parts).select(order), residue[order], backbone)
+
+
+def _unsure(model: AtomicModel, b_factors_A2: NDArray[np.float64]) -> AtomicModel:
+    """A model of which nobody has said how sure it is, with B-factors of its own."""
+    residues = replace(model.residues, confidence=np.full(len(model.residues), np.nan))
+    structure = replace(model.structure, b_factors_A2=b_factors_A2)
+    return replace(model, residues=residues, structure=structure)
 
 
 def _kept(backbone: Backbone, earlier: Rows, model: AtomicModel, row: Rows) -> tuple[Rows, Rows]:

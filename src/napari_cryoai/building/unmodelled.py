@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cryoai.building.threading import Threaded
+from napari_cryoai.building.threading.thread import Threaded
 from napari_cryoai.core.atomic_model import Polymer, Unmodelled
 
 Floats = NDArray[np.float64]

@@ -15,6 +15,7 @@ COMMANDS = {
     "extract": ("extract_command", "Cut particles out of micrographs."),
     "reconstruct": ("reconstruct_command", "Reconstruct a map from particles with poses."),
     "fsc": ("fsc_command", "Resolution of two half maps."),
+    "heterogeneity": ("heterogeneity_group", "A latent space of particles, and its maps."),
     "build": ("build_command", "Build an atomic model into a map."),
     "denoise": ("denoise_group", "Take noise out of maps, and judge what became of them."),
     "simulate": ("simulate_group", "Make images and maps with known truth from structures."),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from napari_cryoai.cli.convert_particles import convert_particles
 from napari_cryoai.cli.options import PATH, errors_told
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.micrograph import Micrograph
@@ -18,6 +19,9 @@ NAMES = click.Choice([f.name for f in FORMATS])
 @click.group("convert")
 def convert_group() -> None:
     """Convert files between programs."""
+
+
+convert_group.add_command(convert_particles)
 
 
 @convert_group.command("picks")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_cryoai.building.atoms.example import RESOLUTION_A, example_map, example_model
 from napari_cryoai.building.build import BuildParams, Built
-from napari_cryoai.building.evaluate import evaluate
-from napari_cryoai.building.example import RESOLUTION_A, example_map, example_model
+from napari_cryoai.building.scoring.evaluate import evaluate
 from napari_cryoai.cli.build import run_build
 from napari_cryoai.core.atomic_model import AtomicModel
 from napari_cryoai.io.atomic import write_text

@@ -12,7 +12,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from napari_cryoai.cli.evaluate_params import EvaluateMapParams, EvaluateModelParams
+from napari_cryoai.cli.evaluate_params import (
+    EvaluateHeterogeneityParams,
+    EvaluateMapParams,
+    EvaluateModelParams,
+)
 from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.picks import PickTable, concatenate
@@ -124,6 +128,39 @@ def evaluate_model_command(
         from napari_cryoai.cli.evaluate_model import Sources, evaluate_model
 
         evaluate_model(Sources(model, reference, map_), params, output, as_json)
+
+
+@evaluate_group.command("heterogeneity")
+@click.argument("folder", metavar="DIR", type=PATH)
+@click.option("--truth", required=True, type=PATH, help="truth.npz of the simulated particles.")
+@click.option("--consensus", type=PATH, help="One map for all particles; else the mean of all.")
+@click.option("--poses", type=PATH, help="Particle file with poses that were found with it.")
+@click.option("--output", type=PATH, help="Folder to write scores.json and images.csv to.")
+@params_options(EvaluateHeterogeneityParams)
+@click.option("--json", "as_json", is_flag=True, help="Report in JSON, for machines.")
+def evaluate_heterogeneity_command(
+    folder: Path,
+    truth: Path,
+    consensus: Path | None,
+    poses: Path | None,
+    output: Path | None,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Compare the latent space in DIR, and its maps, with the truth of simulated particles.
+
+    For each of the images drawn, the map at its place against its true map: area under the FSC (0.5
+    is perfect) and the resolution at FSC 0.5; beside it what one map for all images reaches, the
+    floor. Then the correlation of what is peculiar to each map, its difference to the mean; and how
+    well places in the latent space tell states apart. With --poses maps are brought into the frame
+    and the hand of the truth before, and the errors of the poses are told.
+    """
+    with errors_told(as_json):
+        params = params_from(EvaluateHeterogeneityParams, values)
+        # Imported late: torch takes seconds to load, and picks need none of it.
+        from napari_cryoai.cli.evaluate_heterogeneity import evaluate_heterogeneity
+
+        evaluate_heterogeneity(folder, truth, params, consensus, poses, output, as_json)
 
 
 def as_dict(comparison: Comparison, n_reference: int, left_out: list[str]) -> dict[str, object]:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import click
 
-from napari_cryoai.building.evaluate import evaluate
-from napari_cryoai.building.matching import Alphas
-from napari_cryoai.building.quality import quality_of
+from napari_cryoai.building.scoring.evaluate import evaluate
+from napari_cryoai.building.scoring.matching import Alphas
+from napari_cryoai.building.scoring.quality import quality_of
 from napari_cryoai.cli.evaluate_model_report import Fit, Found, print_report, report, residue_rows
 from napari_cryoai.cli.evaluate_params import EvaluateModelParams
 from napari_cryoai.core.errors import CryoAIError, naming

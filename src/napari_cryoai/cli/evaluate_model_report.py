@@ -11,9 +11,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from napari_cryoai.building.evaluate import Agreement, Evaluation
-from napari_cryoai.building.matching import Alphas
-from napari_cryoai.building.quality import Quality, ResidueQuality
+from napari_cryoai.building.scoring.evaluate import Agreement, Evaluation
+from napari_cryoai.building.scoring.matching import Alphas
+from napari_cryoai.building.scoring.quality import Quality, ResidueQuality
 from napari_cryoai.maps.agreement import ModelAgreement
 
 _WIDTH, _MOST_CHAINS = 120, 40

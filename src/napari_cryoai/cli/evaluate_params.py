@@ -39,3 +39,18 @@ class EvaluateModelParams(EvaluateMapParams):
         description="Of the model's map: one for all atoms, which agrees best with the map, since "
         "built models have confidences in their place; or those of the file.",
     )
+
+
+class EvaluateHeterogeneityParams(Params):
+    """How a latent space is compared with the truth of a simulation."""
+
+    images: int = Field(
+        100, ge=1, le=10_000, title="Images",
+        description="Particles that are drawn; the map of each is compared with its true map.",
+    )  # fmt: skip
+    low_pass_A: float | None = Field(
+        None, gt=0, title="Low-pass",
+        description="Where differences to the mean map are cut off; 4 pixels if not given.",
+        json_schema_extra={"unit": "A"},
+    )  # fmt: skip
+    seed: int = Field(0, ge=0, title="Seed", description="Of which particles are drawn.")

@@ -11,10 +11,10 @@ from typing import Any
 import click
 
 from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
+from napari_cryoai.cli.particle_options import particle_files, particle_options
 from napari_cryoai.core.errors import naming
 from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.io.guards import check_writable
-from napari_cryoai.io.particle_stacks import read_particles
 from napari_cryoai.jobs.record import write_record
 from napari_cryoai.jobs.run import run_to_console
 from napari_cryoai.reconstruction.fsc_picture import resolution_text
@@ -31,31 +31,23 @@ from napari_cryoai.reconstruction.reconstruct import (
 @click.command("reconstruct")
 @click.argument("particles", type=PATH)
 @click.option("--output", required=True, type=PATH, help="Folder to write to.")
-@click.option("--root", type=PATH, help="Folder that the paths in PARTICLES are relative to.")
-@click.option(
-    "--pixel-size-A",
-    "pixel_size_A",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Of the images, whatever files and headers say. [A]",
-)
+@particle_options
 @params_options(ReconstructParams)
 @click.option("--json", "as_json", is_flag=True, help="Report in JSON lines, for machines.")
 def reconstruct_command(
     particles: Path,
     output: Path,
-    root: Path | None,
-    pixel_size_A: float | None,
     as_json: bool,
     **values: Any,
 ) -> None:
-    """Reconstruct a map from PARTICLES (.star or .cs) whose poses are known.
+    """Reconstruct a map from PARTICLES (.star, .cs, .mrcs with --poses) whose poses are known.
 
     Writes half1.mrc, half2.mrc, map.mrc (filtered by the FSC), map_sharpened.mrc, mask.mrc, fsc.csv
     and fsc.png. A run that was cut short goes on where it was.
     """
     with errors_told(as_json):
+        stack = particle_files(particles, values).read()
         params = params_from(ReconstructParams, values)
-        stack = read_particles(particles, root=root, pixel_size_A=pixel_size_A)
         found = run_reconstruct(params, stack, particles, output, as_json)
         _summarise(found, len(stack), output, as_json)
 

@@ -100,7 +100,10 @@ def particles(
 ) -> Job[list[Path]]:
     """Particle images with poses, CTF and states: Particles/*.mrcs and particles.star.
 
-    Several structures are several states of one molecule, in one frame of coordinates.
+    Several structures are several states of one molecule, in one frame of coordinates; with
+    --motion a part of one structure moves. truth.npz tells the state and the pose of every particle
+    and how alike the states are, truth*.mrc are their maps: what `cryoai evaluate heterogeneity`
+    compares with.
     """
     from napari_cryoai.physics.simulators.particle_files import PARTICLES, write_particle_set
     from napari_cryoai.physics.simulators.particle_images import ParticleSimulator
@@ -116,7 +119,11 @@ def particles(
         neighbours=params.neighbours,
     )
     yield Progress(0, params.count, "maps")
-    found = conformers(structures, params.box_size_px, params.pixel_size_A, params.path_steps)
+    found = (
+        conformers(structures, params.box_size_px, params.pixel_size_A, params.path_steps)
+        if params.motion == "none"
+        else moving_conformers(structures, params)
+    )
     simulator = ParticleSimulator(model, found, params.seed)
     for done in write_particle_set(simulator, params.count, output):
         yield Progress(done, params.count, "images")
@@ -238,6 +245,34 @@ def conformers(
             remedy="Give two structures, or leave out --path-steps",
         )
     return Conformers.along_path(atoms[0], atoms[1], path_steps, n, pixel_size_A)
+
+
+def moving_conformers(paths: Sequence[Path], params: ParticleSetParams) -> Conformers:
+    """The maps of a structure of which a part moves.
+
+    Raises
+    ------
+    CryoAIError
+        If it is not one structure, or the part is not there.
+    """
+    from napari_cryoai.physics.simulators.conformers import Conformers
+    from napari_cryoai.physics.simulators.motions import MOTIONS, moving
+
+    kind = next(kind for kind in MOTIONS if kind == params.motion)
+    if len(paths) != 1 or is_map(paths[0]) or params.path_steps:
+        raise CryoAIError(
+            "--motion moves a part of one structure",
+            remedy="Give one structure (PDB or mmCIF), and no --path-steps",
+        )
+    motion = moving(
+        read_structure(paths[0]),
+        kind,
+        params.motion_steps,
+        part=params.moving_part,
+        angle_deg=params.motion_angle_deg,
+        seed=params.seed,
+    )
+    return Conformers.of_motion(motion, params.box_size_px, params.pixel_size_A)
 
 
 def box_of(structures: Sequence[Structure], pixel_size_A: float) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 from pydantic.config import JsonDict
 
@@ -27,6 +29,24 @@ class ParticleSetParams(Params):
     path_steps: int = Field(
         0, ge=0, le=1000, title="Steps of a path",
         description="Conformers on straight lines between two structures; 0: the structures alone.",
+    )  # fmt: skip
+    motion: Literal["none", "turn", "hinge", "plane", "classes"] = Field(
+        "none", title="Motion",
+        description="Of a part of the structure: it turns by 360 degrees, swings, swings two ways, "
+        "or has several orientations.",
+    )  # fmt: skip
+    moving_part: str = Field(
+        "", title="Moving part",
+        description="Chains and residues that move: B, or A:1-120,C. Else what lies beyond the "
+        "thinnest place.",
+    )  # fmt: skip
+    motion_steps: int = Field(
+        100, ge=1, le=1000, title="Steps of a motion", description="Conformers along it."
+    )
+    motion_angle_deg: float = Field(
+        40.0, ge=0, le=180, title="Angle of a motion",
+        description="To either side; of a turn, between the part and the axis it turns about.",
+        json_schema_extra={"unit": "deg"},
     )  # fmt: skip
     snr: str = Field(
         "log-uniform 0.03 0.15", title="SNR",

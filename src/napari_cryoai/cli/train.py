@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from napari_cryoai.building import train as building
+from napari_cryoai.building.training import train as building
 from napari_cryoai.cli.options import params_options
 from napari_cryoai.cli.training import Recipe, run_training, training_options
 from napari_cryoai.maps import train as maps
@@ -61,24 +61,24 @@ def _picker() -> Recipe:
 
 def _map_denoiser() -> Recipe:
     from napari_cryoai.maps.learned import LearnedDenoiser, save_denoiser
-    from napari_cryoai.maps.training_scenes import Scenes, write_scenes
+    from napari_cryoai.maps.training_scenes import STORE
 
-    def save(output: Path, trained: maps.Trained, facts: dict[str, Any]) -> None:
+    def save(output: Path, trained: maps.TrainedDenoiser, facts: dict[str, Any]) -> None:
         found = trained.validation
         denoiser = LearnedDenoiser(trained.network, found.surprise, found.floor)
         save_denoiser(output, denoiser, facts)
 
-    return Recipe(maps.TrainMapDenoiserParams, write_scenes, Scenes, maps.train, save)
+    return Recipe(maps.TrainMapDenoiserParams, STORE.write, STORE.open, maps.train, save)
 
 
 def _backbone() -> Recipe:
-    from napari_cryoai.building.training_scenes import Scenes, write_scenes
-    from napari_cryoai.building.weights_file import save_networks
+    from napari_cryoai.building.tracing.networks import save_networks
+    from napari_cryoai.building.training.scenes import STORE
 
     def save(output: Path, trained: building.TrainedNetworks, facts: dict[str, Any]) -> None:
         save_networks(output, trained.networks, facts)
 
-    return Recipe(building.TrainNetworksParams, write_scenes, Scenes, building.train, save)
+    return Recipe(building.TrainNetworksParams, STORE.write, STORE.open, building.train, save)
 
 
 def save_trained_picker(output: Path, trained: picking.Trained, facts: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -89,12 +90,20 @@ def pools(
 ) -> tuple[PoolT, PoolT]:
     """Examples to train on and to validate with; the leading process makes what is missing.
 
+    Structures that cannot be read are told, and left out.
+
     Raises
     ------
     CryoAIError
         If there are too few structures to keep some for validation.
     """
-    parts = dict(zip(PARTS, split_structures(paths)[:2], strict=True))
+
+    def left_out(error: CryoAIError) -> None:
+        if crew.leads:
+            text = json.dumps({"problem": error.as_json()}) if as_json else f"Left out: {error}"
+            click.echo(text, err=not as_json)
+
+    parts = dict(zip(PARTS, split_structures(paths, left_out)[:2], strict=True))
     if not all(parts.values()):
         raise CryoAIError(
             f"{len(paths)} structures are too few to keep some for validation",

@@ -43,7 +43,7 @@ class Residues:
     ca_A
         `(n, 3)` positions (x, y, z) of CA.
     confidence
-        `(n,)` 0 to 1: the probability that this residue lies here.
+        `(n,)` 0 to 1: the probability that this residue lies here; NaN if nobody has said.
     runner_up
         `(n,)` the place in the sequence that is next best here; 0 if there is none.
     margin
@@ -66,6 +66,11 @@ class Residues:
 
     def __len__(self) -> int:
         return len(self.chains)
+
+    @property
+    def says_confidence(self) -> bool:
+        """Whether it is known how sure any of them is; then B-factors are 100 times that."""
+        return bool(np.isfinite(self.confidence).any())
 
     def select(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Residues:
         """Some of them, in that order."""

@@ -62,6 +62,16 @@ def residue_of_atoms(structure: Structure) -> Rows:
     return row[residue]
 
 
+def b_factors_of(model: AtomicModel) -> NDArray[np.float64]:
+    """`(n,)` mean B-factor of the atoms of each residue, in A^2."""
+    row = residue_of_atoms(model.structure)
+    inside = row >= 0
+    n = len(model.residues)
+    count = np.bincount(row[inside], minlength=n)
+    total = np.bincount(row[inside], weights=model.structure.b_factors_A2[inside], minlength=n)
+    return total / np.maximum(count, 1)
+
+
 def rows_of_chains(names: NDArray[np.str_]) -> list[Rows]:
     """The rows of each chain, in the order of their first ones."""
     return [np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())]

@@ -64,7 +64,11 @@ class Trace:
 
     def fragments(self) -> list[NDArray[np.intp]]:
         """Row numbers of each fragment, in order."""
-        if not len(self):
-            return []
-        cuts = np.flatnonzero(np.diff(self.fragment)) + 1
-        return np.split(np.arange(len(self)), cuts)
+        return fragment_rows(self.fragment)
+
+
+def fragment_rows(fragment: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Row numbers of each fragment, in order, of the fragments `(n,)` that the rows are in."""
+    if not len(fragment):
+        return []
+    return np.split(np.arange(len(fragment)), np.flatnonzero(np.diff(fragment)) + 1)

@@ -51,7 +51,7 @@ def read(
 ) -> ParticleStack:
     """Read the particles of a `.cs` file; see `particle_stacks.read_particles`."""
     table = read_cs(path)
-    _check_fields(table, path)
+    check_fields(table, path)
     names, micrograph = _micrographs(table)
     sizes_A = table[_PIXEL_SIZE].astype(np.float64) if pixel_size_A is None else pixel_size_A
     with naming(path):
@@ -74,7 +74,22 @@ def _has(table: NDArray[np.void], *fields: str) -> bool:
     return all(field in (table.dtype.names or ()) for field in fields)
 
 
-def _check_fields(table: NDArray[np.void], path: Path) -> None:
+def image_names(table: NDArray[np.void]) -> list[str]:
+    """`NNN@path` of each image, counted from 1."""
+    # cryoSPARC marks the stacks that users imported with a '>' before their path.
+    files = [_text(value).removeprefix(">") for value in table[_PATH].tolist()]
+    pairs = zip(table[_INDEX].astype(np.int64).tolist(), files, strict=True)
+    return [f"{max(index, 0) + 1:06d}@{file}" for index, file in pairs]
+
+
+def check_fields(table: NDArray[np.void], path: Path) -> None:
+    """Refuse a table that is not of particle images, as cryoSPARC writes them.
+
+    Raises
+    ------
+    CryoAIError
+        Naming the field that is missing or of another kind.
+    """
     missing = [field for field in _NEEDED if not _has(table, field)]
     if missing or not len(table):
         what = f"the field {missing[0]} is missing" if missing else "its table is empty"
@@ -105,10 +120,7 @@ def _width(field: str) -> tuple[int, ...]:
 def _images(
     table: NDArray[np.void], path: Path, root: Path | None, with_images: bool
 ) -> ImageSource:
-    # cryoSPARC marks the stacks that users imported with a '>' before their path.
-    files = [_text(value).removeprefix(">") for value in table[_PATH].tolist()]
-    pairs = zip(table[_INDEX].astype(np.int64).tolist(), files, strict=True)
-    names = [f"{max(index, 0) + 1:06d}@{file}" for index, file in pairs]
+    names = image_names(table)
     if not with_images:
         return AbsentImages(_objects(names), int(table[_SHAPE][0, -1]), path)
     sign = np.ones(len(table), np.int8)

@@ -10,6 +10,7 @@ from string import ascii_uppercase
 
 from napari_cryoai.core.amino_acids import LETTERS, UNKNOWN
 from napari_cryoai.core.atomic_model import Polymer
+from napari_cryoai.core.chain_names import chain_names
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.guards import read_text
 
@@ -146,23 +147,6 @@ def _chains_of(header: str) -> tuple[str, ...]:
             names = _AUTHOR.sub(r"\2", found[1])
             return tuple(dict.fromkeys(name for name in re.split(r"[,\s]+", names) if name))
     return ()
-
-
-def chain_names() -> Iterator[str]:
-    """A, B, ... Z, AA, AB, ... without an end."""
-    length = 1
-    while True:
-        yield from _words(length)
-        length += 1
-
-
-def _words(length: int) -> Iterator[str]:
-    if length == 0:
-        yield ""
-        return
-    for head in _words(length - 1):
-        for letter in ascii_uppercase:
-            yield head + letter
 
 
 def parse_copies(text: str) -> dict[str, int]:

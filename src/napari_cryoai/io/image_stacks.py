@@ -74,7 +74,7 @@ class StackedImages:
             source = self.files[file[rows[0]]]
             with np.errstate(invalid="ignore"):
                 _read_sections(source, section[rows], rows, images)
-        _check_finite(images, lambda i: (self.files[file[i]].path, section[i]))
+        _check_finite(images, lambda i: (self.files[file[i]].path, section[i], indices[i]))
         if (self.sign[indices] < 0).any():
             images *= self.sign[indices, None, None]
         return images
@@ -152,6 +152,33 @@ def open_images(
     if sign is None:
         sign = np.ones(len(names), np.int8)
     return StackedImages(files, file, section, sign)
+
+
+def open_stacks(paths: Sequence[Path], said: Sequence[str], *, sign: int = 1) -> StackedImages:
+    """All images of these stacks, one stack after the other.
+
+    Parameters
+    ----------
+    paths
+        MRC files of square images.
+    said
+        How to name each.
+    sign
+        -1 if their density is dark.
+
+    Raises
+    ------
+    CryoAIError
+        If a file is of another kind, or the images differ in size.
+    """
+    files = tuple(
+        StackFile(path, name, _stack_header(path)) for path, name in zip(paths, said, strict=True)
+    )
+    counts = [file.header.shape[0] for file in files]
+    file = np.repeat(np.arange(len(files), dtype=np.int64), counts)
+    section = np.concatenate([np.arange(count, dtype=np.int64) for count in counts])
+    _check_sections(files, file, section, paths[0])
+    return StackedImages(files, file, section, np.full(len(file), sign, np.int8))
 
 
 def locate(name: str, origin: Path, *, root: Path | None = None) -> Path | None:
@@ -322,9 +349,10 @@ def _check_finite(images: NDArray[np.float32], place: Any) -> None:
     with np.errstate(invalid="ignore", over="ignore"):
         bad = ~np.isfinite(images.sum((1, 2), dtype=np.float64))
     if bad.any():
-        path, section = place(int(np.argmax(bad)))
+        path, section, row = place(int(np.argmax(bad)))
         raise CryoAIError(
-            f"image {section + 1} holds values that are not finite (NaN or infinite)",
+            f"image {section + 1} holds values that are not finite (NaN or infinite); it is that "
+            f"of particle {row + 1}",
             path=path,
             remedy="Leave that particle out, or extract it again",
         )

@@ -79,7 +79,8 @@ def _block(layout: Layout, title: str, resolution_A: float | None) -> gemmi.cif.
         block.set_pair("_em_3d_reconstruction.resolution", f"{resolution_A:.2f}")
     block.set_pair(f"{MODEL}program", PROGRAM)
     block.set_pair(f"{MODEL}version", _text(napari_cryoai.__version__))
-    block.set_pair(f"{MODEL}b_factors", _text(B_FACTORS))
+    if layout.says_confidence:
+        block.set_pair(f"{MODEL}b_factors", _text(B_FACTORS))
     return block
 
 

@@ -19,6 +19,7 @@ from napari_cryoai.core.structure import Structure
 from napari_cryoai.io.model_others import add_others, atom_of
 from napari_cryoai.io.model_secondary import helices_and_sheets
 
+Floats = NDArray[np.float64]
 AnyPath = str | PathLike[str]
 CHAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+*~|-]*")
 """What needs no quotes in mmCIF; not all programs write or read quotes right."""
@@ -33,20 +34,23 @@ class Layout:
     Attributes
     ----------
     structure
-        Its atoms, entities, helices and strands. B-factors are 100 times the confidence. What is no
-        protein follows the protein of its chain.
+        Its atoms, entities, helices and strands. What is no protein follows the protein of its
+        chain.
     rows
         `(n,)` rows of the model's residues in the order of the file.
     sequences
         Names of all residues of each chain that has atoms.
     unmodelled
         All that the polymers have and the model has not.
+    says_confidence
+        Whether B-factors are 100 times the confidence; else they are those of the model.
     """
 
     structure: gemmi.Structure
     rows: NDArray[np.intp]
     sequences: dict[str, tuple[str, ...]]
     unmodelled: tuple[Unmodelled, ...]
+    says_confidence: bool
 
     def residues(self) -> list[tuple[str, gemmi.Residue]]:
         """Chain and residue of each of `rows`."""
@@ -80,7 +84,7 @@ def lay_out(model: AtomicModel, path: AnyPath, names: Mapping[str, str] | None =
     made.add_model(_atoms(model, rows, names or {}))
     made.entities = gemmi.EntityList(_entities(sequences, names or {}))
     add_others(made, model.structure.select(residue_of_atoms(model.structure) < 0), names or {})
-    layout = Layout(made, rows, sequences, unmodelled_of(model))
+    layout = Layout(made, rows, sequences, unmodelled_of(model), model.residues.says_confidence)
     helices_and_sheets(made, layout.residues(), model.residues.select(rows))
     return layout
 
@@ -195,11 +199,15 @@ def _atoms(model: AtomicModel, rows: NDArray[np.intp], names: Mapping[str, str])
     order = np.argsort(owner, kind="stable")
     starts = np.searchsorted(owner[order], np.arange(len(residues) + 1))
     made: dict[str, gemmi.Chain] = {}
-    b_factors = 100 * np.nan_to_num(residues.confidence).clip(0, 1)
+    b_factors_A2 = structure.b_factors_A2
+    if residues.says_confidence:
+        # The last one is for atoms of no residue, which are written elsewhere.
+        of_residue = np.append(100 * np.nan_to_num(residues.confidence).clip(0, 1), 0.0)
+        b_factors_A2 = of_residue[owner]
     for row in rows.tolist():
         chain = names.get(residues.chains[row], str(residues.chains[row]))
         atoms = order[starts[row] : starts[row + 1]]
-        residue = _residue(structure, atoms, chain, int(residues.numbers[row]), b_factors[row])
+        residue = _residue(structure, atoms, chain, int(residues.numbers[row]), b_factors_A2)
         made.setdefault(chain, gemmi.Chain(chain)).add_residue(residue)
     result = gemmi.Model(1)
     for one in made.values():
@@ -208,7 +216,7 @@ def _atoms(model: AtomicModel, rows: NDArray[np.intp], names: Mapping[str, str])
 
 
 def _residue(
-    structure: Structure, atoms: NDArray[np.intp], chain: str, number: int, b_factor_A2: float
+    structure: Structure, atoms: NDArray[np.intp], chain: str, number: int, b_factors_A2: Floats
 ) -> gemmi.Residue:
     made = gemmi.Residue()
     made.name = str(structure.residue_names[atoms[0]])
@@ -216,7 +224,7 @@ def _residue(
     made.label_seq, made.subchain = number, chain
     made.entity_type, made.het_flag = gemmi.EntityType.Polymer, "A"
     for row in atoms.tolist():
-        made.add_atom(atom_of(structure, row, float(b_factor_A2)))
+        made.add_atom(atom_of(structure, row, float(b_factors_A2[row])))
     return made
 
 

@@ -60,15 +60,16 @@ def pdb_text(layout: Layout, names: dict[str, str], title: str, resolution_A: fl
     structure.info["_exptl.method"] = "ELECTRON MICROSCOPY"
     lines = [] if resolution_A is None else ["", f"RESOLUTION. {resolution_A:7.2f} ANGSTROMS."]
     remarks = _remark(2, lines)
-    remarks += _remark(3, ["", *_about(names)])
+    remarks += _remark(3, ["", *_about(layout, names)])
     remarks += _remark(465, _missing(layout, names))
     structure.raw_remarks = remarks
     return str(structure.make_pdb_string())
 
 
-def _about(names: dict[str, str]) -> list[str]:
+def _about(layout: Layout, names: dict[str, str]) -> list[str]:
     lines = [f"MADE BY {PROGRAM} {ascii_text(napari_cryoai.__version__)}"]
-    lines += textwrap.wrap(f"COLUMN OF B-FACTORS: {B_FACTORS}", _WIDTH)
+    if layout.says_confidence:
+        lines += textwrap.wrap(f"COLUMN OF B-FACTORS: {B_FACTORS}", _WIDTH)
     return lines + [f"CHAIN {new} IS {old}" for old, new in names.items() if old != new]
 
 

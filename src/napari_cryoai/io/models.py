@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import string
-from collections.abc import Iterator
-from itertools import count, product
 from os import PathLike
 from pathlib import Path
 
@@ -12,6 +9,7 @@ import numpy as np
 
 from napari_cryoai.core.amino_acids import UNKNOWN, UNKNOWN_NAME
 from napari_cryoai.core.atomic_model import AtomicModel, Residues
+from napari_cryoai.core.chain_names import chain_names
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.structure import Structure
 from napari_cryoai.core.trace import Trace
@@ -30,8 +28,9 @@ def write_model(
     """Write a model; the name's ending says whether as mmCIF or as PDB.
 
     Residues bear the numbers of their places in the sequence, in the columns of the label and of
-    the author alike. The column of B-factors holds 100 times the confidence, which the file says.
-    mmCIF holds everything; PDB files lack runner-ups, margins and Q-scores.
+    the author alike. The column of B-factors holds 100 times the confidence, which the file says;
+    of a model that says none, its own. mmCIF holds everything; PDB files lack runner-ups, margins
+    and Q-scores.
 
     Parameters
     ----------
@@ -93,13 +92,6 @@ def model_of_trace(trace: Trace) -> AtomicModel:
         q=np.full(n, np.nan),
     )
     return AtomicModel(_backbone(trace, residues), residues)
-
-
-def chain_names() -> Iterator[str]:
-    """A, B, ..., Z, AA, AB, ..."""
-    for length in count(1):
-        for letters in product(string.ascii_uppercase, repeat=length):
-            yield "".join(letters)
 
 
 def _backbone(trace: Trace, residues: Residues) -> Structure:

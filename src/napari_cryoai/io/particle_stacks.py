@@ -53,7 +53,7 @@ def read_particles(
     folder = None if root is None else Path(root)
     stack = read(path, root=folder, pixel_size_A=pixel_size_A, with_images=with_images)
     if pixel_size_A is None:
-        _check_headers(stack, path)
+        check_headers(stack, path)
     return stack
 
 
@@ -74,8 +74,14 @@ def write_particles(stack: ParticleStack, path: AnyPath) -> None:
         ) from None
 
 
-def _check_headers(stack: ParticleStack, path: Path) -> None:
-    """Refuse pixel sizes that the stacks' headers contradict, as after a forgotten binning."""
+def check_headers(stack: ParticleStack, path: Path) -> None:
+    """Refuse pixel sizes that the stacks' headers contradict, as after a forgotten binning.
+
+    Raises
+    ------
+    CryoAIError
+        Naming the first particle and both pixel sizes.
+    """
     header_A = header_pixel_sizes(stack.images)
     with np.errstate(invalid="ignore"):
         wrong = np.abs(header_A / stack.pixel_size_A - 1) > _SAME_PIXEL_SIZE

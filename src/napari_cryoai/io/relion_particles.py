@@ -51,7 +51,7 @@ def read(
 ) -> ParticleStack:
     """Read the particles of a STAR file; see `particle_stacks.read_particles`."""
     blocks = read_star(path)
-    block = _particle_block(blocks, path)
+    block = particle_block(blocks, path)
     data = WithOptics(blocks[block], blocks.get("optics", {}), path)
     images = _images(data, root, with_images)
     sizes_A = _pixel_sizes(data, images, pixel_size_A)
@@ -74,7 +74,14 @@ def read(
         )
 
 
-def _particle_block(blocks: Mapping[str, StarTable], path: Path) -> str:
+def particle_block(blocks: Mapping[str, StarTable], path: Path) -> str:
+    """The name of the table with particle images.
+
+    Raises
+    ------
+    CryoAIError
+        If there is none, or it is empty.
+    """
     for name, table in blocks.items():
         if IMAGE in table:
             if not len(table[IMAGE]):

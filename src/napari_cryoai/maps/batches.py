@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from napari_cryoai.maps.evidence import Evidence, trusted
 from napari_cryoai.maps.standard import PIXEL_A, fsc_bins, standardise, wanted
 from napari_cryoai.maps.training_scenes import TrainingScene
 from napari_cryoai.nets.octahedral import ORDER, turned
+from napari_cryoai.nets.scenes import Pool
 from napari_cryoai.physics.fourier import to_fourier, to_real
 from napari_cryoai.physics.radial import at_radius
 from napari_cryoai.physics.simulators.half_maps import LEAST_SEEN, seen_directions
@@ -57,12 +58,7 @@ class Batch(NamedTuple):
         return Batch(*(t.to(device, non_blocking=True) for t in self))
 
 
-class AnyScenes(Protocol):
-    """A pool of scenes."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> TrainingScene: ...
+AnyScenes = Pool[TrainingScene]
 
 
 def make_batch(scenes: AnyScenes, size: int, seed: tuple[int, ...]) -> Batch:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import avg_pool3d
 
-from napari_cryoai.core.errors import CryoAIError
-from napari_cryoai.jobs.progress import Job, Progress
+from napari_cryoai.jobs.progress import Job
 from napari_cryoai.maps.batches import AnyScenes, Batch, make_batch
 from napari_cryoai.maps.network import Answer, Architecture, MapNetwork, NetworkConfig
 from napari_cryoai.maps.standard import BINS, CURVE_A, PIXEL_A
 from napari_cryoai.nets.distributed import Team
 from napari_cryoai.nets.run import Run, Stage, TrainParams
+from napari_cryoai.nets.trained import Figures, Trained, need_examples, trained
 from napari_cryoai.physics.fourier import squared_frequency, to_fourier
 
 AGAIN = 0.25
@@ -53,7 +52,7 @@ class TrainMapDenoiserParams(TrainParams):
 
 
 @dataclass(frozen=True, eq=False)
-class Validation:
+class Validation(Figures):
     """How well a network does on crops of half maps that it has not seen.
 
     Attributes
@@ -73,10 +72,6 @@ class Validation:
     surprise: float
     floor: float
 
-    def figures(self) -> dict[str, float]:
-        """For a record."""
-        return {name: round(value, 4) for name, value in vars(self).items()}
-
     def text(self) -> str:
         """In one line."""
         return (
@@ -85,34 +80,7 @@ class Validation:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """What a training gave.
-
-    Attributes
-    ----------
-    network
-        Of averaged weights.
-    validation
-        How well it does.
-    steps
-        Taken.
-    seconds
-        Of training, over all runs that were resumed.
-    """
-
-    network: MapNetwork
-    validation: Validation
-    steps: int
-    seconds: float
-
-    def text(self) -> str:
-        """How good it is, in one line."""
-        return self.validation.text()
-
-    def facts(self) -> dict[str, Any]:
-        """For the record in the weights."""
-        return {"steps": self.steps, "validation": self.validation.figures()}
+TrainedDenoiser = Trained[MapNetwork, Validation]
 
 
 def train(
@@ -123,7 +91,7 @@ def train(
     crew: Team | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
-) -> Job[Trained]:
+) -> Job[TrainedDenoiser]:
     """Train a map denoiser.
 
     Parameters
@@ -147,16 +115,12 @@ def train(
     CryoAIError
         If there are no scenes, or the checkpoint is one of another training.
     """
-    if not len(scenes) or not len(validation):
-        raise CryoAIError("there is nothing to learn from", remedy="Make more scenes")
+    need_examples(scenes, validation)
     config = NetworkConfig(architecture=params.network)
     stage = Stage("Denoising", 1.0, partial(make_batch, scenes, params.batch_size), denoising_loss)
     run = Run(params, lambda: MapNetwork(config), (stage,), crew)
-    yield from run.job(checkpoint, resume, lambda net: validate(net, validation, GLANCE).text())
-    yield Progress(99, 100, "Validating")
-    found = validate(run.averaged, validation, WHOLE)
-    yield Progress(100, 100, found.text())
-    return Trained(run.averaged, found, run.steps[0], run.seconds)
+    glance, whole = (partial(validate, scenes=validation, batches=n) for n in (GLANCE, WHOLE))
+    return (yield from trained(run, checkpoint, resume, glance, whole))
 
 
 def denoising_loss(network: MapNetwork, batch: Batch) -> Tensor:

@@ -7,21 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.structure import Structure
-from napari_cryoai.io.atomic import replacing
 from napari_cryoai.io.structures import read_structure
-from napari_cryoai.jobs.executor import Workers, map_ticking
-from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.maps.standard import PIXEL_A
+from napari_cryoai.nets.scenes import SceneStore
 from napari_cryoai.physics.radial import power_spectrum
 from napari_cryoai.physics.simulators.decoys import on_surface
 from napari_cryoai.physics.simulators.distributions import Distribution
@@ -61,63 +56,6 @@ class TrainingScene:
     signal: NDArray[np.float32]
 
 
-class Scenes:
-    """The scenes of a folder that `write_scenes` fills; those that are there already.
-
-    Raises
-    ------
-    CryoAIError
-        If there are none.
-    """
-
-    def __init__(self, folder: Path):
-        self.paths = sorted(folder.glob("scene-*.npz"))
-        if not self.paths:
-            raise CryoAIError("holds no scenes to train on", path=folder, remedy="Make them anew")
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, i: int) -> TrainingScene:
-        path = self.paths[i]
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                return TrainingScene(**{f.name: file[f.name] for f in fields(TrainingScene)})
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise CryoAIError(
-                f"cannot be read ({error})", path=path, remedy="Delete it and make the scenes again"
-            ) from None
-
-
-def write_scenes(
-    folder: Path, count: int, structures: Sequence[Path], seed: int, workers: Workers = 1
-) -> Job[Scenes]:
-    """Fill a folder; a run that was ended goes on, and more can be added.
-
-    Yields
-    ------
-    progress
-        In scenes.
-
-    Raises
-    ------
-    CryoAIError
-        If a structure cannot be read.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    todo = [i for i in range(count) if not _path(folder, i).is_file()]
-    make = partial(_write, folder, tuple(structures), seed)
-    done = count - len(todo)
-    yield Progress(done, count)
-    for outcome in map_ticking(make, todo, workers=workers):
-        if outcome is not None:
-            if isinstance(outcome[1], CryoAIError):
-                raise outcome[1]
-            done += 1
-        yield Progress(done, count)
-    return Scenes(folder)
-
-
 def make_scene(seed: tuple[int, int], structures: Sequence[Path]) -> TrainingScene:
     """Draw a scene; the same seed and structures give the same."""
     rng = np.random.default_rng(seed)
@@ -144,13 +82,5 @@ def _joined(one: Structure, other: Structure) -> Structure:
     return replace(one, **both)
 
 
-def _write(folder: Path, structures: Sequence[Path], seed: int, i: int) -> None:
-    scene = make_scene((seed, i), structures)
-    with replacing(_path(folder, i)) as part, part.open("wb") as file:
-        np.savez(
-            file, allow_pickle=False, **{f.name: getattr(scene, f.name) for f in fields(scene)}
-        )
-
-
-def _path(folder: Path, i: int) -> Path:
-    return folder / f"scene-{i:05d}.npz"
+STORE = SceneStore(TrainingScene, make_scene)
+"""In folders."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
+from napari_cryoai.nets.scenes import Pool
 from napari_cryoai.picking.losses import Targets, targets
 from napari_cryoai.picking.network import STRIDE
 from napari_cryoai.picking.preprocess import BLUR_PX
@@ -29,12 +30,7 @@ NOISE = 0.6
 """Largest noise added, in standard deviations of the image."""
 
 
-class Examples(Protocol):
-    """A pool of examples."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Example: ...
+Examples = Pool[Example]
 
 
 class Batch(NamedTuple):

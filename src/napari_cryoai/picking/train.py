@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import Field
 from torch import Tensor
 
-from napari_cryoai.core.errors import CryoAIError
-from napari_cryoai.jobs.progress import Job, Progress
+from napari_cryoai.jobs.progress import Job
 from napari_cryoai.nets.distributed import Team
 from napari_cryoai.nets.run import Run, Stage, TrainParams
+from napari_cryoai.nets.trained import need_examples, trained
 from napari_cryoai.picking.batches import Batch, Examples, make_batch
 from napari_cryoai.picking.learned import Picker
 from napari_cryoai.picking.losses import picking_loss, restoring_loss
@@ -105,16 +105,14 @@ def train(
     CryoAIError
         If there are no examples, or the checkpoint is one of another training.
     """
-    if not len(examples) or not len(validation):
-        raise CryoAIError("there are no examples to learn from", remedy="Make a larger pool")
+    need_examples(examples, validation)
     config = PickerConfig(architecture=params.network)
     run = Run(params, lambda: PickerNetwork(config), _stages(params, examples), crew)
-    yield from run.job(checkpoint, resume, lambda net: validate(net, validation, GLANCE).text())
-    yield Progress(99, 100, "Validating")
-    found = validate(run.averaged, validation)
-    yield Progress(100, 100, found.text())
-    picker = Picker(run.averaged, found.calibration, familiar=found.familiar)
-    return Trained(picker, found, (run.steps[0], run.steps[1]), run.seconds)
+    glance, whole = (partial(validate, examples=validation, limit=n) for n in (GLANCE, None))
+    done = yield from trained(run, checkpoint, resume, glance, whole)
+    found = done.validation
+    picker = Picker(done.network, found.calibration, familiar=found.familiar)
+    return Trained(picker, found, (run.steps[0], run.steps[1]), done.seconds)
 
 
 def _stages(params: TrainPickerParams, examples: Examples) -> Sequence[Stage[PickerNetwork, Batch]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import zlib
 from pathlib import Path
@@ -57,15 +58,21 @@ def write_reconstruction(found: Reconstruction, output_dir: Path) -> list[Path]:
 class FileStore(Store):
     """Keeps the sums in `output_dir/.partial`, once a minute, until `remove` is called.
 
-    Sums of other parameters, of another pixel size or of stacks that have changed since are not
-    found again.
+    Sums of other parameters, of another pixel size, of other poses or of stacks that have changed
+    since are not found again.
     """
 
     def __init__(
         self, output_dir: Path, params: ReconstructParams, particles: Path, stack: ParticleStack
     ):
         size_A = stack.require_pixel_size()
-        facts = fingerprint(params, without={"device"}, size_A=size_A, stacks=_stacks(stack))
+        facts = fingerprint(
+            params,
+            without={"device"},
+            size_A=size_A,
+            stacks=_stacks(stack),
+            poses=_digest(stack),
+        )
         self._items = ItemStore(output_dir, facts, {"sums": particles})
         self._saved = time.monotonic()
 
@@ -89,6 +96,19 @@ def _stacks(stack: ParticleStack) -> list[tuple[str, int, int]]:
     files = stack.images.files if isinstance(stack.images, StackedImages) else ()
     found = [(str(file.path), file.path.stat()) for file in files]
     return [(path, stat.st_size, stat.st_mtime_ns) for path, stat in found]
+
+
+def _digest(stack: ParticleStack) -> str:
+    """Of what is known of the particles, which may be told by more than one file."""
+    digest = hashlib.blake2b(stack.shifts_yx_A.tobytes(), digest_size=16)
+    if stack.rotations is not None:
+        digest.update(stack.rotations.tobytes())
+    if stack.ctf is not None:
+        digest.update(stack.ctf.defocus_u_A.tobytes())
+    if isinstance(stack.images, StackedImages):
+        digest.update(stack.images.section.tobytes())
+        digest.update(stack.images.sign.tobytes())
+    return digest.hexdigest()
 
 
 def _centred(density: Tensor, pixel_size_A: float) -> DensityMap:

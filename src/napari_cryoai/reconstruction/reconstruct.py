@@ -20,10 +20,10 @@ from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.physics.backprojection import SliceSum
 from napari_cryoai.physics.fsc import HalfMapFsc, fsc, half_map_fsc
 from napari_cryoai.physics.masks import mask_of_map
+from napari_cryoai.physics.particle_insertion import insert_particles
 from napari_cryoai.physics.sharpening import guinier, sharpened
 from napari_cryoai.physics.slices import padded_size
 from napari_cryoai.physics.symmetry import point_group
-from napari_cryoai.reconstruction.accumulate import accumulate
 from napari_cryoai.reconstruction.halves import Rows, split_halves
 
 BATCH_BYTES = 8 << 20
@@ -227,7 +227,7 @@ def _summed(
                 batch = rows[now[i] : now[i] + per_batch]
                 now[i] += len(batch)
                 if len(batch):
-                    running.append(pool.submit(accumulate, sums[i], stack, batch))
+                    running.append(pool.submit(insert_particles, sums[i], stack, batch))
             for future in running:
                 future.result()
             yield list(now)

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QEvent, QSignalBlocker, Signal
-from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
-from napari_cryoai.jobs.params import Params
-from napari_cryoai.jobs.progress import Progress
+from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.ui.background import Background
 from napari_cryoai.ui.build_sequences import SequencesBox
-from napari_cryoai.ui.build_work import Engine, build_model, load_engine
-from napari_cryoai.ui.form import ParamsForm, as_command_line, build
-from napari_cryoai.ui.jobs import JobBar, JobRunner
+from napari_cryoai.ui.build_work import Engine, Outcome, build_model, load_engine
+from napari_cryoai.ui.form import as_command_line
+from napari_cryoai.ui.job_panel import JobPanel
 from napari_cryoai.ui.map_session import MapSession, OpenMap
+from napari_cryoai.ui.map_sources import file_for_command
 from napari_cryoai.ui.model_session import Content
-from napari_cryoai.ui.parts import Section, button, hint
+from napari_cryoai.ui.parts import button
 
-FIRST = ("resolution_A",)
 NO_MAP = "No map is open"
 
 
-class BuildPanel(QWidget):
+class BuildPanel(JobPanel):
     """From a map and sequences to a model.
 
     Parameters
@@ -48,6 +45,7 @@ class BuildPanel(QWidget):
     traced = Signal(object)
     built = Signal(object)
     ended = Signal()
+    first = ("resolution_A",)
 
     def __init__(
         self,
@@ -59,37 +57,17 @@ class BuildPanel(QWidget):
         *,
         load: Callable[[], Engine] = load_engine,
     ):
-        super().__init__(parent)
+        super().__init__("Build", background, say, load, parent)
         self.maps = maps
-        self.background = background
-        self.say = say
-        self.engine: Engine | None = None
-        self.form: ParamsForm | None = None
-        self.more: ParamsForm | None = None
-        self._load = load
-        self._loading = self._wanted = False
-        self.runner = JobRunner(self)
         self.map = QComboBox(self)
         self.map.setAccessibleName("Map")
         self.map.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.map.setMinimumContentsLength(12)
         self.open_map = button("Open map…", open_map, icon="folder")
         self.sequences = SequencesBox(self)
-        self.start = button("Build", self.run, primary=True)
-        self.copy = button(
-            "Copy as command line", self.copy_command, tip="The same run, for a terminal or cluster"
-        )
-        self.advice = hint("", self)
-        self.job = JobBar(self)
         self._build()
         self._connect()
         self.refresh()
-
-    def load(self) -> None:
-        """Bring the engine, once, in a thread; then the form is there."""
-        if self.engine is None and not self._loading:
-            self._loading = True
-            self.background.submit(self._load, self._take_engine, self._fail_engine)
 
     @property
     def chosen(self) -> OpenMap | None:
@@ -97,48 +75,13 @@ class BuildPanel(QWidget):
         at = self.map.currentIndex()
         return self.maps.maps[at] if 0 <= at < len(self.maps.maps) else None
 
-    def params(self) -> Params:
-        """What the form says.
-
-        Raises
-        ------
-        CryoAIError
-            If a field is out of its bounds.
-        """
-        assert self.engine is not None and self.form is not None  # noqa: S101
-        more = self.more.values() if self.more is not None else {}
-        return build(self.engine.params, {**self.form.values(), **more})
-
-    def run(self) -> None:
-        """Build; if the engine is on its way, as soon as it is there."""
-        if self.engine is None:
-            self._wanted = True
-            self.load()
-            return
+    def make_job(self) -> Callable[[], Job[Outcome]] | None:
+        """Build into the chosen map."""
         chosen = self.chosen
-        if chosen is None or self.runner.running:
-            return
-        try:
-            params, polymers = self.params(), self.sequences.polymers()
-        except CryoAIError as error:
-            self.say(str(error), "error")
-            return
-        self.job.begin("Starting…")
-        job = partial(build_model, self.engine, params, chosen.density, polymers)
-        self.runner.start(job)
-        self.refresh()
-
-    def copy_command(self) -> None:
-        """Put the command that does the same into the clipboard."""
-        try:
-            command = self.command()
-        except CryoAIError as error:
-            self.say(str(error), "error")
-            return
-        clipboard = QGuiApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(command)
-        self.copy.setText("Copied")
+        if chosen is None:
+            return None
+        params, polymers = self.params(), self.sequences.polymers()
+        return partial(build_model, self.engine, params, chosen.density, polymers)
 
     def command(self) -> str:
         """The command that does the same.
@@ -149,12 +92,10 @@ class BuildPanel(QWidget):
             If the map or the sequences are in no file.
         """
         chosen = self.chosen
-        if chosen is None or chosen.path is None:
-            raise CryoAIError(
-                "the map is not in a file, which the command line needs",
-                remedy="Save it first (panel Map, section Edit and save)",
-            )
-        words = [str(chosen.path), "--output", "model"]
+        if chosen is None:
+            raise CryoAIError("no map is open", remedy="Open one first")
+        file = file_for_command(chosen.name, chosen.file, chosen.path)
+        words = [file, "--output", "model"]
         if self.sequences.entries:
             if self.sequences.path is None:
                 raise CryoAIError(
@@ -163,7 +104,9 @@ class BuildPanel(QWidget):
                 )
             words += ["--sequence", str(self.sequences.path)]
         copies = self.sequences.as_option()
-        words += ["--copies", shlex.quote(copies)] if copies else []
+        words += ["--copies", copies] if copies else []
+        size = chosen.given_pixel_size_A
+        words += ["--pixel-size-A", f"{size:g}"] if size else []
         return as_command_line("cryoai build", self.params(), words)
 
     def refresh(self, *_: object) -> None:
@@ -192,10 +135,6 @@ class BuildPanel(QWidget):
         top = QFormLayout()
         top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         top.addRow("Map", self.map)
-        self._forms = QVBoxLayout()
-        self._forms.setSpacing(5)
-        self._section = Section("More options", open_=False, parent=self)
-        self._section.form.addWidget(self.copy)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
@@ -203,21 +142,18 @@ class BuildPanel(QWidget):
         column.addWidget(self.advice)
         column.addWidget(self.open_map)
         column.addWidget(self.sequences)
-        column.addLayout(self._forms)
+        column.addLayout(self.forms)
         column.addWidget(self.start)
         column.addWidget(self.job)
-        column.addWidget(self._section)
+        column.addWidget(self.section)
 
     def _connect(self) -> None:
         for signal in (self.maps.added, self.maps.removed, self.maps.current_changed):
             signal.connect(self._on_maps)
-        self.map.currentIndexChanged.connect(self._uncopied)
-        self.sequences.changed.connect(self._uncopied)
-        self.job.cancel_requested.connect(self.runner.cancel)
+        self.map.currentIndexChanged.connect(self.copy.renew)
+        self.maps.replaced.connect(self._on_replaced)
+        self.sequences.changed.connect(self.copy.renew)
         self.runner.progressed.connect(self._on_progress)
-        for ended in (self.runner.done, self.runner.failed, self.runner.cancelled):
-            ended.connect(self._on_end)
-        self.runner.failed.connect(lambda error: self.say(str(error), "error"))
         self.runner.done.connect(self.built.emit)
 
     def let_go(self) -> None:
@@ -225,34 +161,13 @@ class BuildPanel(QWidget):
         self.runner.cancel()
         for signal in (self.maps.added, self.maps.removed, self.maps.current_changed):
             signal.disconnect(self._on_maps, missing_ok=True)
+        self.maps.replaced.disconnect(self._on_replaced, missing_ok=True)
 
     def _on_maps(self, *_: object) -> None:
         self.refresh()
 
-    def _uncopied(self, *_: object) -> None:
-        self.copy.setText("Copy as command line")
-
-    def _take_engine(self, engine: Engine) -> None:
-        self.engine = engine
-        fields = tuple(engine.params.model_fields)
-        first = tuple(name for name in FIRST if name in fields)
-        rest = tuple(name for name in fields if name not in first)
-        self.form = ParamsForm(engine.params, first or fields, self)
-        self._forms.addWidget(self.form)
-        if first and rest:
-            self.more = ParamsForm(engine.params, rest, self)
-            self._section.form.insertWidget(0, self.more)
-        for form in (self.form, self.more):
-            if form is not None:
-                form.changed.connect(self._uncopied)
-        self.refresh()
-        if self._wanted:
-            self._wanted = False
-            self.run()
-
-    def _fail_engine(self, error: CryoAIError) -> None:
-        self._loading = self._wanted = False
-        self.say(str(error), "error")
+    def _on_replaced(self, *_: object) -> None:
+        self.copy.renew()
 
     def _on_progress(self, progress: Progress) -> None:
         if isinstance(progress.preview, Content):
@@ -260,12 +175,10 @@ class BuildPanel(QWidget):
         self.job.advance(progress)
 
     def _on_end(self, *_: Any) -> None:
-        self.job.end()
+        super()._on_end()
         self.ended.emit()
-        self.refresh()
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Show:
-            self.load()
             self.refresh()  # a Map panel that is closed tells nobody of its maps any more
-        return bool(super().event(event))
+        return super().event(event)

@@ -82,6 +82,7 @@ def build_model(
     model = with_q_scores(built.model, density)
     yield Progress(99, 100, "Drawing")
     content = content_of(model, Editor.of_built(built))
+    yield Progress(100, 100, "Done")
     return Outcome(params, polymers, density, built, content, time.perf_counter() - start)
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import napari
-
-from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.ui.command_kit import action, opened
 from napari_cryoai.ui.map_session import map_panel_of
 from napari_cryoai.ui.session import panel_of
 
@@ -24,7 +21,7 @@ def panel() -> PickParticles:
     CryoAIError
         If there is no viewer.
     """
-    found: PickParticles = _opened(panel_of, "Pick particles")
+    found: PickParticles = opened(panel_of, "Pick particles")
     return found
 
 
@@ -81,7 +78,7 @@ def load_reference() -> None:
 
 def copy_command() -> None:
     """Copy the command line that does the same as Pick."""
-    panel().pick.copy_command()
+    panel().pick.copy.copy()
 
 
 def show_keys() -> None:
@@ -97,7 +94,7 @@ def map_panel() -> MapPanel:
     CryoAIError
         If there is no viewer.
     """
-    found: MapPanel = _opened(map_panel_of, "Map")
+    found: MapPanel = opened(map_panel_of, "Map")
     return found
 
 
@@ -121,62 +118,32 @@ def compare_half_maps() -> None:
     map_panel().show_section("Half maps (FSC)")
 
 
-def _map_action(name: str) -> Callable[[], None]:
-    def act() -> None:
-        map_panel().actions_.table()[name]()
-
-    act.__name__ = name
-    act.__doc__ = f"The action {name!r} of the table of the Map panel's keys."
-    return act
-
-
-denoise_map = _map_action("denoise")
-flip_maps = _map_action("flip")
-swipe_maps = _map_action("swipe")
-maps_side_by_side = _map_action("beside")
-compare_slices = _map_action("slices")
-make_mask = _map_action("mask")
-flip_hand = _map_action("flip_hand")
-crop_map = _map_action("crop")
-save_map = _map_action("save")
-undo_map_edit = _map_action("undo")
-redo_map_edit = _map_action("redo")
+denoise_map = action(map_panel, "denoise")
+flip_maps = action(map_panel, "flip")
+swipe_maps = action(map_panel, "swipe")
+maps_side_by_side = action(map_panel, "beside")
+compare_slices = action(map_panel, "slices")
+make_mask = action(map_panel, "mask")
+flip_hand = action(map_panel, "flip_hand")
+crop_map = action(map_panel, "crop")
+save_map = action(map_panel, "save")
+undo_map_edit = action(map_panel, "undo")
+redo_map_edit = action(map_panel, "redo")
 
 
-def _action(name: str) -> Callable[[], None]:
-    def act() -> None:
-        panel().actions_.table()[name]()
-
-    act.__name__ = name
-    act.__doc__ = f"The action {name!r} of the table of keys."
-    return act
-
-
-undo = _action("undo")
-redo = _action("redo")
-next_micrograph = _action("next")
-previous_micrograph = _action("previous")
-done = _action("done")
-junk = _action("junk")
-uncertain = _action("uncertain")
-learn = _action("learn")
-review = _action("review")
-toggle_heat = _action("heat")
-before_and_after = _action("before")
-lasso = _action("lasso")
-brush = _action("brush")
-eraser = _action("erase")
-toggle_filter = _action("filter")
-toggle_rejected = _action("grey")
-
-
-def _opened(panel_in: Callable[[Any], Any], title: str) -> Any:
-    """A panel of the current viewer, opened if need be."""
-    viewer = napari.current_viewer()
-    if viewer is None:
-        raise CryoAIError("there is no napari window", remedy="Start napari first")
-    found = panel_in(viewer)
-    if found is None:
-        viewer.window.add_plugin_dock_widget("napari-cryoai", title)
-        found = panel_in(viewer)
-    return found
+undo = action(panel, "undo")
+redo = action(panel, "redo")
+next_micrograph = action(panel, "next")
+previous_micrograph = action(panel, "previous")
+done = action(panel, "done")
+junk = action(panel, "junk")
+uncertain = action(panel, "uncertain")
+learn = action(panel, "learn")
+review = action(panel, "review")
+toggle_heat = action(panel, "heat")
+before_and_after = action(panel, "before")
+lasso = action(panel, "lasso")
+brush = action(panel, "brush")
+eraser = action(panel, "erase")
+toggle_filter = action(panel, "filter")
+toggle_rejected = action(panel, "grey")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import napari
-
-from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.ui.command_kit import current_viewer, opened
 from napari_cryoai.ui.session import companions_of
 
 if TYPE_CHECKING:
@@ -24,12 +22,11 @@ def ctf_panel() -> CtfExtraction:
     """
     from napari_cryoai.ui.ctf_panel import CtfExtraction
 
-    viewer = _viewer()
-    found = [c for c in companions_of(viewer) if isinstance(c, CtfExtraction)]
-    if not found:
-        viewer.window.add_plugin_dock_widget("napari-cryoai", "CTF and extraction")
-        found = [c for c in companions_of(viewer) if isinstance(c, CtfExtraction)]
-    return found[0]
+    def panel_of(viewer: Any) -> CtfExtraction | None:
+        return next((c for c in companions_of(viewer) if isinstance(c, CtfExtraction)), None)
+
+    found: CtfExtraction = opened(panel_of, "CTF and extraction")
+    return found
 
 
 def particle_panel() -> ParticlePanel:
@@ -42,7 +39,7 @@ def particle_panel() -> ParticlePanel:
     """
     from napari_cryoai.ui.particle_dock import open_particle_panel
 
-    found = open_particle_panel(_viewer())
+    found = open_particle_panel(current_viewer())
     assert found is not None  # noqa: S101 - it was just opened
     return found
 
@@ -73,10 +70,3 @@ def open_particles() -> None:
 def save_particles() -> None:
     """Save the particles that are not rejected."""
     particle_panel().ask_save()
-
-
-def _viewer() -> Any:
-    viewer = napari.current_viewer()
-    if viewer is None:
-        raise CryoAIError("there is no napari window", remedy="Start napari first")
-    return viewer

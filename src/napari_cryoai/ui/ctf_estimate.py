@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
@@ -22,6 +21,7 @@ from napari_cryoai.jobs.progress import Progress
 from napari_cryoai.particles.ctf_estimation import CtfParams
 from napari_cryoai.particles.ctf_job import CtfResult, FoundCtf, estimate_ctfs
 from napari_cryoai.ui.background import Background
+from napari_cryoai.ui.copy_command import CopyCommand
 from napari_cryoai.ui.form import ParamsForm, as_command_line, build
 from napari_cryoai.ui.jobs import JobBar, JobRunner
 from napari_cryoai.ui.links import Links
@@ -75,9 +75,7 @@ class EstimatePanel(QWidget):
         self.save = button(
             "Save…", self.ask_save, icon="check", tip="Write micrographs_ctf.star (RELION 3.1)"
         )
-        self.copy = button(
-            "Copy as command line", self.copy_command, tip="The same run, for a terminal or cluster"
-        )
+        self.copy = CopyCommand(self.command, self._say_error, self)
         self.why_not = hint("", self)
         self.job = JobBar(self)
         self._build()
@@ -133,21 +131,13 @@ class EstimatePanel(QWidget):
         work = partial(_write, path, rows, dict(self.session.micrographs))
         self.background.submit(work, lambda words: self.say(words, "info"))
 
-    def copy_command(self) -> None:
-        """Put the command that does the same into the clipboard."""
+    def command(self) -> str:
+        """The command that does the same."""
         micrographs = list(self.session.micrographs.values())
         size = micrographs[0].pixel_size_A if micrographs else None
         words = [*(str(m.path) for m in micrographs), "--output", "ctf"]
         words += ["--pixel-size-A", f"{size:g}"] if size else []
-        try:
-            command = as_command_line("cryoai ctf", self.params(), words)
-        except CryoAIError as error:
-            self.say(str(error), "error")
-            return
-        clipboard = QGuiApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(command)
-        self.copy.setText("Copied")
+        return as_command_line("cryoai ctf", self.params(), words)
 
     def refresh(self, *_: object) -> None:
         """Whether it can start, and if not, why not."""
@@ -210,12 +200,12 @@ class EstimatePanel(QWidget):
         runner.progressed.connect(self._on_progress)
         for ended in (runner.done, runner.failed, runner.cancelled):
             ended.connect(self._on_end)
-        runner.failed.connect(lambda error: self.say(str(error), "error"))
+        runner.failed.connect(self._say_error)
         runner.done.connect(self._on_done)
         self._later = QTimer(self, interval=_NOTE_MS, singleShot=True)
         self._later.timeout.connect(self.note)
         for form in (self.form, self.more):
-            form.changed.connect(lambda _name: self.copy.setText("Copy as command line"))
+            form.changed.connect(self.copy.renew)
         links.connect(session.opened, self._on_opened)
         links.connect(session.pixel_size_changed, self.refresh)
         links.connect(session.picks_changed, self.refresh)
@@ -254,6 +244,9 @@ class EstimatePanel(QWidget):
         if poor:
             words += f" On {poor} the rings fit no further than 10 Å: look at them, or exclude."
         self.say(words, "info")
+
+    def _say_error(self, error: CryoAIError) -> None:
+        self.say(str(error), "error")
 
     def _on_end(self, *_: object) -> None:
         self.waiting = set()

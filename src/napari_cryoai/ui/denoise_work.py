@@ -151,7 +151,7 @@ def write_outcome(folder: Path, outcome: Outcome) -> str:
         folder,
         "denoise map",
         outcome.params,
-        inputs=[source.path for source in inputs if source is not None and source.path],
+        inputs=[source.file for source in inputs if source is not None and source.file],
         outputs=written,
         seed=getattr(outcome.params, "seed", None),
         device=getattr(outcome.params, "device", "cpu"),

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
@@ -23,6 +22,7 @@ from napari_cryoai.particles.extract import ExtractResult, extract
 from napari_cryoai.particles.extract_output import STACK, TABLE
 from napari_cryoai.particles.extract_plan import ExtractParams, make_plan
 from napari_cryoai.ui.background import Background
+from napari_cryoai.ui.copy_command import CopyCommand
 from napari_cryoai.ui.ctf_estimate import usable_ctf
 from napari_cryoai.ui.form import ParamsForm, as_command_line, build
 from napari_cryoai.ui.jobs import JobBar, JobRunner
@@ -83,9 +83,7 @@ class ExtractPanel(QWidget):
             "Extract…", self.ask, tip="Choose a folder for particles.mrcs and particles.star",
             primary=True,
         )  # fmt: skip
-        self.copy = button(
-            "Copy as command line", self.copy_command, tip="The same run, for a terminal or cluster"
-        )
+        self.copy = CopyCommand(self.command, self._say_error, self)
         self.job = JobBar(self)
         self._build()
         self._connect(links)
@@ -139,19 +137,11 @@ class ExtractPanel(QWidget):
         )
         self._enable()
 
-    def copy_command(self) -> None:
-        """Put the command that does the same into the clipboard; it reads exported picks."""
+    def command(self) -> str:
+        """The command that does the same; it reads exported picks."""
         words = ["picks.star", "--output", "particles"]
         words += ["--ctf", "micrographs_ctf.star"] if self.ctf() else []
-        try:
-            command = as_command_line("cryoai extract", self.params(), words)
-        except CryoAIError as error:
-            self.say(str(error), "error")
-            return
-        clipboard = QGuiApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(command)
-        self.copy.setText("Copied")
+        return as_command_line("cryoai extract", self.params(), words)
 
     def refresh(self, *_: object) -> None:
         """Count anew, soon: a slider that moves does not want each count."""
@@ -244,7 +234,7 @@ class ExtractPanel(QWidget):
         runner.progressed.connect(self.job.advance)
         for ended in (runner.done, runner.failed, runner.cancelled):
             ended.connect(self._on_end)
-        runner.failed.connect(lambda error: self.say(str(error), "error"))
+        runner.failed.connect(self._say_error)
         runner.cancelled.connect(
             lambda: self.say("Cancelled. The same folder goes on where it stopped.", "info")
         )
@@ -258,8 +248,11 @@ class ExtractPanel(QWidget):
             links.connect(signal, self.refresh)
 
     def _on_form(self, _name: str) -> None:
-        self.copy.setText("Copy as command line")
+        self.copy.renew()
         self.refresh()
+
+    def _say_error(self, error: CryoAIError) -> None:
+        self.say(str(error), "error")
 
     def _on_end(self, *_: object) -> None:
         self.job.end()

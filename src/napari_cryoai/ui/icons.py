@@ -38,6 +38,13 @@ _SHAPES = {
     "down": '<path d="M6 9l6 6 6-6"/>',
     "left": '<path d="M15 6l-6 6 6 6"/>',
     "right": '<path d="M9 6l6 6-6 6"/>',
+    "cursor": '<circle cx="12" cy="12" r="6"/><path d="M12 2v6M12 16v6M2 12h6M16 12h6"/>',
+    "path": '<circle cx="5" cy="18" r="2"/><circle cx="19" cy="6" r="2"/>'
+    '<path d="M7 17c6-1 2-9 10-10"/>',
+    "play": '<path d="M7 4l13 8-13 8z"/>',
+    "pause": '<path d="M8 5v14M16 5v14"/>',
+    "film": '<path d="M3 5h18v14H3zM7 5v14M17 5v14M3 9h4M3 15h4M17 9h4M17 15h4"/>',
+    "home": '<path d="M4 11l8-7 8 7v9h-6v-6h-4v6H4z"/>',
     "keys": '<path d="M3 7h18v10H3zM7 14h10M7 10h1M11 10h1M15 10h1"/>',
 }
 

@@ -140,7 +140,7 @@ class EditPanel(QWidget):
         opened = self.session.current
         if opened is not None:
             work = partial(_write, path, opened.density)
-            self.background.submit(work, partial(self._written, opened))
+            self.background.submit(work, partial(self._written, opened, opened.density))
 
     def refresh(self, *_: object) -> None:
         """Show what the session says."""
@@ -299,8 +299,8 @@ class EditPanel(QWidget):
         self.note.setText("Working…" if on else "")
         self.refresh()
 
-    def _written(self, opened: OpenMap, path: Path) -> None:
-        opened.path = path
+    def _written(self, opened: OpenMap, density: DensityMap, path: Path) -> None:
+        opened.written(path, density)
         self.say(f"Wrote {opened.name} to {path}", "info")
 
 

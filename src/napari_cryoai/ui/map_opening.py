@@ -43,7 +43,7 @@ class MapOpener:
             self.waiting += 1
             self.background.submit(
                 partial(read_and_look, path, pixel_size_A),
-                partial(self._show, path),
+                partial(self._show, path, pixel_size_A),
                 partial(self._fail, path),
             )
         self._done()
@@ -54,9 +54,9 @@ class MapOpener:
         self.background.submit(_simulate, self._show_samples, partial(self._fail, None))
         self._done()
 
-    def _show(self, path: Path, looked: Looked) -> None:
+    def _show(self, path: Path, pixel_size_A: float | None, looked: Looked) -> None:
         self.waiting -= 1
-        self.session.add(path.name, *looked, path=path)
+        self.session.add(path.name, *looked, path=path, given_pixel_size_A=pixel_size_A)
         self._done()
 
     def _show_samples(self, maps: dict[str, Looked]) -> None:

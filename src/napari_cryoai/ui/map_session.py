@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from napari_cryoai.core.contour import Contour
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.ui.map_colouring import Colouring
 from napari_cryoai.ui.map_history import Content, MapHistory
+from napari_cryoai.ui.per_viewer import PanelPerViewer, PerViewer, unique_name
 
 # Muted, and told apart with any colour vision; light enough to be shaded.
 COLOURS = ("#8fb4dc", "#e3a75f", "#7fc4a3", "#d695bb", "#d8cf7c", "#b4b8c0")
@@ -28,6 +28,12 @@ class OpenMap:
 
     Attributes
     ----------
+    path
+        Of the file that it came from, or was written to.
+    stored
+        What that file holds; another one than `density` once the map is edited.
+    given_pixel_size_A
+        What the user gave, whatever the file says.
     level
         Of the surface, in the map's unit.
     slice_axis
@@ -57,6 +63,17 @@ class OpenMap:
     full_detail: bool = False
     colourings: dict[str, Colouring] = field(default_factory=dict)
     coloured_by: str | None = None
+    stored: DensityMap | None = None
+    given_pixel_size_A: float | None = None
+
+    @property
+    def file(self) -> Path | None:
+        """The file that holds the map as it is; None if there is none."""
+        return self.path if self.density is self.stored else None
+
+    def written(self, path: Path, density: DensityMap) -> None:
+        """A file holds this now, and says its voxel size."""
+        self.path, self.stored, self.given_pixel_size_A = path, density, None
 
     @property
     def colouring(self) -> Colouring | None:
@@ -124,18 +141,25 @@ class MapSession:
         self.current: OpenMap | None = None
 
     def add(
-        self, name: str, density: DensityMap, contour: Contour, path: Path | None = None
+        self,
+        name: str,
+        density: DensityMap,
+        contour: Contour,
+        path: Path | None = None,
+        given_pixel_size_A: float | None = None,
     ) -> OpenMap:
         """Show another map, at the level suggested for it."""
         middle = {axis: n // 2 for axis, n in zip(AXES, density.shape, strict=True)}
         opened = OpenMap(
-            name=self._unique(name),
+            name=unique_name(name, {opened.name for opened in self.maps}),
             path=path,
             density=density,
             contour=contour,
             colour=self._next_colour(),
             level=contour.suggested,
             slice_index=middle,
+            stored=density if path is not None else None,
+            given_pixel_size_A=given_pixel_size_A,
         )
         self.maps.append(opened)
         self.added.emit(opened)
@@ -204,42 +228,26 @@ class MapSession:
         ):
             signal.disconnect()
 
-    def _unique(self, name: str) -> str:
-        names = {opened.name for opened in self.maps}
-        number, unique = 2, name
-        while unique in names:
-            number, unique = number + 1, f"{name} ({number})"
-        return unique
-
     def _next_colour(self) -> str:
         used = {opened.colour for opened in self.maps}
         free = [colour for colour in COLOURS if colour not in used]
         return free[0] if free else COLOURS[len(self.maps) % len(COLOURS)]
 
 
-_SESSIONS: weakref.WeakKeyDictionary[Any, MapSession] = weakref.WeakKeyDictionary()
-_PANELS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+_SESSIONS = PerViewer(MapSession)
+_PANELS = PanelPerViewer()
 
 
 def map_session_of(viewer: Any) -> MapSession:
     """The maps of a viewer, for as long as it lives: they outlive the panel."""
-    return _SESSIONS.setdefault(_bare(viewer), MapSession())
+    return _SESSIONS.of(viewer)
 
 
 def map_panel_of(viewer: Any) -> Any | None:
     """The Map panel of a viewer, if it is open."""
-    reference = _PANELS.get(_bare(viewer))
-    return reference() if reference is not None else None
+    return _PANELS.of(viewer)
 
 
 def set_map_panel(viewer: Any, panel: Any | None) -> None:
     """Let commands and readers find the panel of a viewer; None when it goes."""
-    if panel is None:
-        _PANELS.pop(_bare(viewer), None)
-    else:
-        _PANELS[_bare(viewer)] = weakref.ref(panel)
-
-
-def _bare(viewer: Any) -> Any:
-    """The viewer itself: napari hands plugins a proxy, a new one each time."""
-    return getattr(viewer, "__wrapped__", viewer)
+    _PANELS.put(viewer, panel)

@@ -12,6 +12,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
 
 from napari_cryoai.core.density_map import DensityMap
+from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.maps import SUFFIXES, read_map
 from napari_cryoai.ui.map_session import MapSession, OpenMap
 
@@ -23,11 +24,32 @@ TITLES: dict[Role, str] = {"half1": "Half map 1", "half2": "Half map 2", "mask":
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A map to work on: one that is open, or a file."""
+    """A map to work on: one that is open, or a file.
+
+    Attributes
+    ----------
+    path
+        Of the file that holds it, or None; for an open map see `file`.
+    opened
+        The open map, if it is one.
+    """
 
     name: str
     density: DensityMap | None = None
     path: Path | None = None
+    opened: OpenMap | None = None
+
+    @property
+    def file(self) -> Path | None:
+        """The file that holds it as it is; None if there is none."""
+        if self.opened is None:
+            return self.path
+        return self.opened.path if self.opened.stored is self.density else None
+
+    @property
+    def given_pixel_size_A(self) -> float | None:
+        """What the user gave, whatever the file says."""
+        return None if self.opened is None else self.opened.given_pixel_size_A
 
     def read(self) -> DensityMap:
         """The map."""
@@ -109,7 +131,7 @@ class HalfMapChoice:
         return next((opened for opened, s in self._open.items() if s is source), None)
 
     def _on_added(self, opened: OpenMap) -> None:
-        self._open[opened] = Source(opened.name, opened.density, opened.path)
+        self._open[opened] = Source(opened.name, opened.density, opened.path, opened)
         self._guess()
         self.changed.emit()
 
@@ -120,7 +142,7 @@ class HalfMapChoice:
 
     def _on_replaced(self, opened: OpenMap) -> None:
         old = self._open[opened]
-        new = self._open[opened] = Source(opened.name, opened.density, opened.path)
+        new = self._open[opened] = Source(opened.name, opened.density, opened.path, opened)
         self._chosen = {role: new if s is old else s for role, s in self._chosen.items()}
         self.changed.emit()
 
@@ -176,6 +198,30 @@ class SourceBox(QComboBox):
         path, _ = QFileDialog.getOpenFileName(self, title, "", FILTER)
         if path:
             self.choice.add_file(Path(path), self.role)
+
+
+def file_for_command(name: str, file: Path | None, path: Path | None) -> str:
+    """The file of a map, for the command line.
+
+    Parameters
+    ----------
+    file
+        That holds it as it is.
+    path
+        That it once came from.
+
+    Raises
+    ------
+    CryoAIError
+        If no file holds it.
+    """
+    if file is None:
+        why = "was edited since it was read or saved" if path is not None else "is not in a file"
+        raise CryoAIError(
+            f"{name} {why}: the command line needs a file",
+            remedy="Save it first (panel Map, section Edit and save)",
+        )
+    return str(file)
 
 
 def twin_names(name: str) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cryoai.core.atomic_model import AtomicModel
-from napari_cryoai.core.model_of import residue_of_atoms, rows_of_chains
+from napari_cryoai.core.model_of import b_factors_of, rows_of_chains
 from napari_cryoai.ui.map_colouring import SCALES, Scale
 
 Floats = NDArray[np.float64]
@@ -78,16 +78,6 @@ def coloured(model: AtomicModel, by: str, match: NDArray[np.str_] | None = None)
     if by == REFERENCE and match is not None:
         return _by_words(match, MATCHES)
     return _COLOURINGS.get(by, _by_chain)(model)
-
-
-def b_factors_of(model: AtomicModel) -> Floats:
-    """`(n,)` mean B-factor of the atoms of each residue, in A^2."""
-    row = residue_of_atoms(model.structure)
-    inside = row >= 0
-    n = len(model.residues)
-    count = np.bincount(row[inside], minlength=n)
-    total = np.bincount(row[inside], weights=model.structure.b_factors_A2[inside], minlength=n)
-    return total / np.maximum(count, 1)
 
 
 def rgb_of(colour: str) -> NDArray[np.uint8]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import napari
-
-from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.ui.command_kit import action, opened
 from napari_cryoai.ui.model_session import model_panel_of
 
 if TYPE_CHECKING:
@@ -22,14 +19,7 @@ def model_panel() -> ModelPanel:
     CryoAIError
         If there is no viewer.
     """
-    viewer = napari.current_viewer()
-    if viewer is None:
-        raise CryoAIError("there is no napari window", remedy="Start napari first")
-    found: ModelPanel | None = model_panel_of(viewer)
-    if found is None:
-        viewer.window.add_plugin_dock_widget("napari-cryoai", "Build model")
-        found = model_panel_of(viewer)
-    assert found is not None  # noqa: S101 - it was just opened
+    found: ModelPanel = opened(model_panel_of, "Build model")
     return found
 
 
@@ -38,23 +28,14 @@ def open_model() -> None:
     model_panel().ask_open()
 
 
-def _action(name: str) -> Callable[[], None]:
-    def act() -> None:
-        model_panel().actions_.table()[name]()
-
-    act.__name__ = name
-    act.__doc__ = f"The action {name!r} of the table of the Build model panel's keys."
-    return act
-
-
-save_model = _action("save")
-close_model = _action("close")
-next_doubtful_residue = _action("next_doubt")
-next_residue = _action("next_residue")
-previous_residue = _action("previous_residue")
-colour_model = _action("colour")
-side_chains = _action("side_chains")
-undo_model_edit = _action("undo")
-redo_model_edit = _action("redo")
-delete_residues = _action("delete")
-build_into_map = _action("build")
+save_model = action(model_panel, "save")
+close_model = action(model_panel, "close")
+next_doubtful_residue = action(model_panel, "next_doubt")
+next_residue = action(model_panel, "next_residue")
+previous_residue = action(model_panel, "previous_residue")
+colour_model = action(model_panel, "colour")
+side_chains = action(model_panel, "side_chains")
+undo_model_edit = action(model_panel, "undo")
+redo_model_edit = action(model_panel, "redo")
+delete_residues = action(model_panel, "delete")
+build_into_map = action(model_panel, "build")

@@ -100,7 +100,7 @@ class ModelComparePanel(QWidget):
 
 def difference(model: AtomicModel, reference: AtomicModel) -> Difference:
     """Match the CA of two models, one to one, where they lie."""
-    from napari_cryoai.building.matching import match  # it brings scipy's graphs along
+    from napari_cryoai.building.scoring.matching import match  # it brings scipy's graphs along
 
     a, b = model.residues, reference.residues
     pairs = match(a.ca_A, b.ca_A, RADIUS_A)

@@ -53,7 +53,7 @@ def refitted(
     """All atoms built anew in the density."""
     yield Progress(0, 100, "Building all atoms")
     editor = editor_of(content)
-    model = yield from editor.finished(density, resolution_A)
+    model = yield from editor.finished(density, resolution_A, content.model)
     if density is not None:
         from napari_cryoai.maps.qscore import with_q_scores
 

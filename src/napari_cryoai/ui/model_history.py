@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from psygnal import Signal
+from napari_cryoai.ui.step_history import StepHistory
 
 if TYPE_CHECKING:
     from napari_cryoai.ui.model_session import Content, ModelSession, OpenModel
@@ -23,61 +23,26 @@ class Step:
     after: Content
 
 
-class ModelHistory:
-    """Steps that were done, and those that were taken back.
-
-    Signals
-    -------
-    changed()
-        There is something else to undo or to redo.
-    """
-
-    changed = Signal()
+class ModelHistory(StepHistory[Step]):
+    """The edits of the models of a session."""
 
     def __init__(self, session: ModelSession):
+        super().__init__()
         self.session = session
-        self._done: list[Step] = []
-        self._undone: list[Step] = []
 
     def do(self, label: str, opened: OpenModel, after: Content) -> None:
         """Replace the atoms of a model, as one step."""
-        self._undone.clear()
-        self._done.append(Step(label, opened, opened.content, after))
-        del self._done[:-MOST_STEPS]
-        self._put(opened, after)
-
-    def undo(self) -> str | None:
-        """Take back the last step; what it was called, or None if there is none."""
-        return self._move(self._done, self._undone, "before")
-
-    def redo(self) -> str | None:
-        """Repeat the last step taken back."""
-        return self._move(self._undone, self._done, "after")
-
-    @property
-    def undo_label(self) -> str | None:
-        """What `undo` would take back."""
-        return self._done[-1].label if self._done else None
-
-    @property
-    def redo_label(self) -> str | None:
-        """What `redo` would repeat."""
-        return self._undone[-1].label if self._undone else None
+        self._do(Step(label, opened, opened.content, after))
 
     def forget(self, opened: OpenModel) -> None:
         """A model is closed: its edits cannot be taken back any more."""
-        for steps in (self._done, self._undone):
-            steps[:] = [step for step in steps if step.opened is not opened]
-        self.changed.emit()
+        self._drop(lambda step: step.opened is opened)
 
-    def _move(self, from_: list[Step], to: list[Step], side: Any) -> str | None:
-        if not from_:
-            return None
-        step = from_.pop()
-        to.append(step)
-        self._put(step.opened, getattr(step, side))
-        return step.label
+    def _shorten(self, steps: list[Step]) -> None:
+        del steps[:-MOST_STEPS]
 
-    def _put(self, opened: OpenModel, content: Content) -> None:
-        self.session.replace(opened, content)
-        self.changed.emit()
+    def _apply(self, step: Step) -> None:
+        self.session.replace(step.opened, step.after)
+
+    def _revert(self, step: Step) -> None:
+        self.session.replace(step.opened, step.before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from napari_cryoai.core.atomic_model import AtomicModel
 from napari_cryoai.ui.model_colouring import Coloured, coloured, first_colours, properties_of
 from napari_cryoai.ui.model_drawing import Drawing
 from napari_cryoai.ui.model_history import ModelHistory
+from napari_cryoai.ui.per_viewer import PanelPerViewer, PerViewer, unique_name
 
 if TYPE_CHECKING:
     from napari_cryoai.building.edit import Editor
@@ -132,7 +132,8 @@ class ModelSession:
 
     def add(self, name: str, content: Content, path: Path | None = None, **how: Any) -> OpenModel:
         """Show another model."""
-        opened = OpenModel(self._unique(name), path, content, **how)
+        unique = unique_name(name, {opened.name for opened in self.models})
+        opened = OpenModel(unique, path, content, **how)
         self.models.append(opened)
         self.added.emit(opened)
         self.choose(opened)
@@ -208,13 +209,6 @@ class ModelSession:
         ):
             signal.disconnect()
 
-    def _unique(self, name: str) -> str:
-        names = {opened.name for opened in self.models}
-        number, unique = 2, name
-        while unique in names:
-            number, unique = number + 1, f"{name} ({number})"
-        return unique
-
 
 def _found_again(places_A: NDArray[np.float64], ca_A: NDArray[np.float64]) -> Rows:
     """The rows of residues that lie where the selected ones were."""
@@ -225,29 +219,20 @@ def _found_again(places_A: NDArray[np.float64], ca_A: NDArray[np.float64]) -> Ro
     return np.unique(near)
 
 
-_SESSIONS: weakref.WeakKeyDictionary[Any, ModelSession] = weakref.WeakKeyDictionary()
-_PANELS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+_SESSIONS = PerViewer(ModelSession)
+_PANELS = PanelPerViewer()
 
 
 def model_session_of(viewer: Any) -> ModelSession:
     """The models of a viewer, for as long as it lives: they outlive the panel."""
-    return _SESSIONS.setdefault(_bare(viewer), ModelSession())
+    return _SESSIONS.of(viewer)
 
 
 def model_panel_of(viewer: Any) -> Any | None:
     """The Build model panel of a viewer, if it is open."""
-    reference = _PANELS.get(_bare(viewer))
-    return reference() if reference is not None else None
+    return _PANELS.of(viewer)
 
 
 def set_model_panel(viewer: Any, panel: Any | None) -> None:
     """Let commands and readers find the panel of a viewer; None when it goes."""
-    if panel is None:
-        _PANELS.pop(_bare(viewer), None)
-    else:
-        _PANELS[_bare(viewer)] = weakref.ref(panel)
-
-
-def _bare(viewer: Any) -> Any:
-    """The viewer itself: napari hands plugins a proxy, a new one each time."""
-    return getattr(viewer, "__wrapped__", viewer)
+    _PANELS.put(viewer, panel)

@@ -15,7 +15,8 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_cryoai.core.amino_acids import name_of
 from napari_cryoai.core.atomic_model import AtomicModel
-from napari_cryoai.ui.model_colouring import KINDS, b_factors_of
+from napari_cryoai.core.model_of import b_factors_of
+from napari_cryoai.ui.model_colouring import KINDS
 from napari_cryoai.ui.model_session import ModelSession, OpenModel
 
 Role = Qt.ItemDataRole

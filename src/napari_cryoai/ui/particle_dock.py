@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow
 
+from napari_cryoai.ui.per_viewer import PanelPerViewer
+
 _HEIGHT = 330
-_PANELS: weakref.WeakKeyDictionary[Any, weakref.ref[Any]] = weakref.WeakKeyDictionary()
+_PANELS = PanelPerViewer()
 
 
 def particle_panel_of(viewer: Any) -> Any | None:
     """The Particles panel of a viewer, if it is open."""
-    reference = _PANELS.get(_bare(viewer))
-    return reference() if reference is not None else None
+    return _PANELS.of(viewer)
 
 
 def set_particle_panel(viewer: Any, panel: Any | None) -> None:
     """Let others find the panel of a viewer; None when it goes."""
-    if panel is None:
-        _PANELS.pop(_bare(viewer), None)
-    else:
-        _PANELS[_bare(viewer)] = weakref.ref(panel)
+    _PANELS.put(viewer, panel)
 
 
 def open_particle_panel(viewer: Any) -> Any | None:
@@ -44,8 +41,3 @@ def open_particle_panel(viewer: Any) -> Any | None:
         height = min(_HEIGHT, main.height() // 3)
         main.resizeDocks([dock], [height], Qt.Orientation.Vertical)
     return particle_panel_of(viewer)
-
-
-def _bare(viewer: Any) -> Any:
-    """The viewer itself: napari hands plugins a proxy, a new one each time."""
-    return getattr(viewer, "__wrapped__", viewer)

@@ -26,7 +26,15 @@ INFO_STAYS_MS = 20_000
 
 
 class Section(QWidget):
-    """A titled panel that folds away."""
+    """A titled panel that folds away.
+
+    Signals
+    -------
+    toggled(open)
+        It was unfolded, or folded.
+    """
+
+    toggled = Signal(bool)
 
     def __init__(self, title: str, *, open_: bool = True, parent: QWidget | None = None):
         super().__init__(parent)
@@ -46,6 +54,7 @@ class Section(QWidget):
         layout.addWidget(self._button)
         layout.addWidget(self.body)
         self._button.toggled.connect(self._fold)
+        self._button.toggled.connect(self.toggled)
         self._button.setChecked(open_)
         theme.themed(self, lambda: self._fold(self.is_open))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.micrographs import check_pixel_sizes
 from napari_cryoai.picking.pick import PickParams, PickResult
+from napari_cryoai.ui.copy_command import CopyCommand
 from napari_cryoai.ui.form import ParamsForm, as_command_line, build
 from napari_cryoai.ui.jobs import JobBar
 from napari_cryoai.ui.parts import Section, button, hint
@@ -52,9 +52,7 @@ class PickPanel(QWidget):
         )
         self.start = button("Pick particles", self.pick_all, tip="On all micrographs", primary=True)
         self.start_here = button("This one", self.pick_here, tip="Pick on this micrograph only")
-        self.copy = button(
-            "Copy as command line", self.copy_command, tip="The same run, for a terminal or cluster"
-        )
+        self.copy = CopyCommand(self.command, self.report, self)
         self.why_not = hint("", self)
         self.job = JobBar(self)
         self._build()
@@ -86,20 +84,12 @@ class PickPanel(QWidget):
         if self.session.current is not None:
             self._start([self.session.current])
 
-    def copy_command(self) -> None:
-        """Put the command that does the same into the clipboard."""
+    def command(self) -> str:
+        """The command that does the same."""
         paths = [str(m.path) for m in self.session.micrographs.values()]
         size = next(iter(self.session.micrographs.values())).pixel_size_A if paths else None
         words = [*paths, "--output", "picks", *(["--pixel-size-A", f"{size:g}"] if size else [])]
-        try:
-            command = as_command_line("cryoai pick", self.params(), words)
-        except CryoAIError as error:
-            self.report(error)
-            return
-        clipboard = QGuiApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(command)
-        self.copy.setText("Copied")
+        return as_command_line("cryoai pick", self.params(), words)
 
     def refresh(self, *_: object) -> None:
         """Whether it can start, and if not, why not."""
@@ -203,7 +193,7 @@ class PickPanel(QWidget):
         self._hint_diameter(diameter_A)
 
     def _on_form(self, name: str) -> None:
-        self.copy.setText("Copy as command line")
+        self.copy.renew()
         if name == "diameter_A":
             text = self.form.values()[name]
             self.session.note("diameter_typed", text is not None)

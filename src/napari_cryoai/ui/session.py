@@ -19,6 +19,7 @@ from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.micrograph_ctf import MicrographCtf
 from napari_cryoai.core.picks import PickTable, Source, State
 from napari_cryoai.jobs.journal import Journal
+from napari_cryoai.ui.per_viewer import PanelPerViewer, PerViewer
 from napari_cryoai.ui.visibility import Names, Visibility, names_touched, only_threshold_differs
 
 ALL: Names | None = None
@@ -337,26 +338,23 @@ class Session:
         return entry
 
 
-_SESSIONS: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
+_SESSIONS = PerViewer(Session)
+_PANELS = PanelPerViewer()
 
 
 def session_of(viewer: Any) -> Session:
     """The session of a viewer, which it keeps for as long as it lives."""
-    return _SESSIONS.setdefault(_bare(viewer), Session())
-
-
-_PANELS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+    return _SESSIONS.of(viewer)
 
 
 def panel_of(viewer: Any) -> Any | None:
     """The panel that works on a viewer, if there is one."""
-    reference = _PANELS.get(_bare(viewer))
-    return reference() if reference is not None else None
+    return _PANELS.of(viewer)
 
 
 def set_panel(viewer: Any, panel: Any) -> None:
     """Let commands, readers and other panels find the panel of a viewer."""
-    _PANELS[_bare(viewer)] = weakref.ref(panel)
+    _PANELS.put(viewer, panel)
     for companion in companions_of(viewer):
         companion.on_panel()
 
@@ -364,8 +362,8 @@ def set_panel(viewer: Any, panel: Any) -> None:
 def leave(viewer: Any) -> None:
     """The panel goes; one to come begins with a session of its own, on the same micrographs."""
     paths = dict.fromkeys(m.path for m in session_of(viewer).micrographs.values())
-    _SESSIONS[_bare(viewer)] = Session(paths)
-    _PANELS.pop(_bare(viewer), None)
+    _SESSIONS.put(viewer, Session(paths))
+    _PANELS.put(viewer, None)
     for companion in companions_of(viewer):
         companion.on_panel()
 
@@ -377,29 +375,24 @@ class Companion(Protocol):
         """The Pick particles panel has come or gone; the session may be another one."""
 
 
-_COMPANIONS: weakref.WeakKeyDictionary[Any, list[weakref.ref[Any]]] = weakref.WeakKeyDictionary()
+_COMPANIONS: PerViewer[list[weakref.ref[Any]]] = PerViewer(list)
 
 
 def companions_of(viewer: Any) -> list[Any]:
     """The panels of a viewer that share its session."""
-    found = (reference() for reference in _COMPANIONS.get(_bare(viewer), ()))
+    found = (reference() for reference in _COMPANIONS.of(viewer))
     return [companion for companion in found if companion is not None]
 
 
 def join(viewer: Any, companion: Companion) -> None:
     """Hear of the Pick particles panel's coming and going."""
-    _COMPANIONS.setdefault(_bare(viewer), []).append(weakref.ref(companion))
+    _COMPANIONS.of(viewer).append(weakref.ref(companion))
 
 
 def part(viewer: Any, companion: Companion) -> None:
     """Hear of it no more."""
     others = [weakref.ref(c) for c in companions_of(viewer) if c is not companion]
-    _COMPANIONS[_bare(viewer)] = others
-
-
-def _bare(viewer: Any) -> Any:
-    """The viewer itself: napari hands plugins a proxy, a new one each time."""
-    return getattr(viewer, "__wrapped__", viewer)
+    _COMPANIONS.put(viewer, others)
 
 
 def _count(verb: str, n: int) -> str:

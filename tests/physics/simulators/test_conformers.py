@@ -22,11 +22,13 @@ def test_the_first_structure_is_centred_and_the_others_stay_relative_to_it():
     assert torch.allclose(found.map(0), map_of(first, 32, 2.0), atol=1e-4)
     assert torch.allclose(found.map(1), torch.roll(found.map(0), 3, 0), atol=1e-2)
     assert found.states.tolist() == [0, 1]
+    assert found.coordinates.tolist() == [[1, 0], [0, 1]]
 
 
 def test_along_a_path_atoms_move_on_straight_lines():
     path = Conformers.along_path(dumbbell(12.0), dumbbell(24.0), 3, 32, 2.0)
     assert path.states.tolist() == [0, 0.5, 1]
+    assert path.coordinates.tolist() == [[0], [0.5], [1]]
     assert torch.allclose(path.map(1), map_of(dumbbell(18.0), 32, 2.0), atol=1e-4)
 
 

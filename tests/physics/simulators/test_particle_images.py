@@ -175,3 +175,12 @@ def test_odd_boxes_work():
     images = all_images(simulator, simulator.truth(70))
     assert images.shape == (70, 45, 45)
     assert float(images.var()) == pytest.approx(1.0, rel=0.1)
+
+
+def test_views_made_many_at_once_give_the_same_images(monkeypatch):
+    path = Conformers.along_path(blob(), blob().moved_to(blob().xyz_A * 1.2), 6, N, PIXEL_A)
+    simulator = ParticleSimulator(PLAIN, path)
+    truth = simulator.truth(200)
+    at_once = all_images(simulator, truth)
+    monkeypatch.setattr("napari_cryoai.physics.simulators.particle_images.VIEW_BYTES", 1)
+    assert torch.allclose(at_once, all_images(simulator, truth), atol=1e-4)

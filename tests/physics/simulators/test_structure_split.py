@@ -8,8 +8,14 @@ import gemmi
 import numpy as np
 import pytest
 
+from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.structures import read_structure, structures_in
-from napari_cryoai.physics.simulators.structure_split import chain_words, families, split_structures
+from napari_cryoai.physics.simulators.structure_split import (
+    chain_words,
+    families,
+    split_structures,
+    words_of,
+)
 
 LETTERS = [gemmi.expand_one_letter(c, gemmi.ResidueKind.AA) for c in "ARNDCQEGHILKMFPSTWYV"]
 DATA = Path(__file__).parents[3] / "shared" / "data" / "structures"
@@ -50,7 +56,7 @@ def test_relatives_are_one_family_and_strangers_are_not(tmp_path):
         written(tmp_path / "c.pdb", sequence(2), mutated(a, 0.1, 3)),
         written(tmp_path / "d.pdb", a[30:100]),
     ]
-    assert families(paths) == [[paths[0], paths[2], paths[3]], [paths[1]]]
+    assert families(words_of(paths)) == [[paths[0], paths[2], paths[3]], [paths[1]]]
 
 
 def test_a_complex_joins_the_families_of_its_chains(tmp_path):
@@ -60,7 +66,7 @@ def test_a_complex_joins_the_families_of_its_chains(tmp_path):
         written(tmp_path / "b.pdb", b),
         written(tmp_path / "both.pdb", a, b),
     ]
-    assert families(paths) == [paths]
+    assert families(words_of(paths)) == [paths]
 
 
 def test_each_structure_goes_to_one_part_and_stays_there_when_others_come(tmp_path):
@@ -72,6 +78,19 @@ def test_each_structure_goes_to_one_part_and_stays_there_when_others_come(tmp_pa
     assert len(before[2]) > 3
     after = split_structures([*paths, written(tmp_path / "t.pdb", sequence(999, 40))])
     assert all(set(old) <= set(new) for old, new in zip(before, after, strict=True))
+
+
+def test_a_file_that_cannot_be_read_is_told_and_left_out(tmp_path):
+    paths = [written(tmp_path / f"s{i}.pdb", sequence(i, 40)) for i in range(3)]
+    broken = tmp_path / "broken.cif"
+    broken.write_text("data_x\nloop_\n_atom_site.id\n'")
+    with pytest.raises(CryoAIError, match="broken"):
+        split_structures([*paths, broken])
+    told = []
+    parts = split_structures([*paths, broken], told.append)
+    assert sorted(path for part in parts for path in part) == paths
+    assert [error.path for error in told] == [broken]
+    assert split_structures([broken], told.append) == ([], [], [])
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the structures are not at hand")

@@ -13,6 +13,7 @@ from torch import Tensor
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.structure import Structure, matched
 from napari_cryoai.physics.potential import ICE_V, map_of
+from napari_cryoai.physics.simulators.motions import Motion
 from napari_cryoai.physics.slices import FourierVolume
 
 Floats = NDArray[np.float64]
@@ -34,6 +35,8 @@ class Conformers:
         Side of the box, and of a voxel.
     diameter_A
         Longest extent of the largest.
+    coordinates
+        `(k, d)` places whose distances say how alike the states are; `states` if not given.
     """
 
     def __init__(
@@ -43,8 +46,10 @@ class Conformers:
         n: int,
         pixel_size_A: float,
         diameter_A: float,
+        coordinates: Floats | None = None,
     ):
         self.states: Floats = np.asarray(states, np.float64)
+        self.coordinates: Floats = self.states[:, None] if coordinates is None else coordinates
         self.n = n
         self.pixel_size_A = pixel_size_A
         self.diameter_A = diameter_A
@@ -62,7 +67,8 @@ class Conformers:
         """Maps `(n, n, n)`; the particle is what exceeds a tenth of the maximum."""
         diameter_A = max(_extent_px(volume) for volume in maps) * pixel_size_A
         n = maps[0].shape[-1]
-        return cls(maps.__getitem__, range(len(maps)), n, pixel_size_A, diameter_A)
+        k = len(maps)
+        return cls(maps.__getitem__, range(k), n, pixel_size_A, diameter_A, np.eye(k))
 
     @classmethod
     def of_structures(
@@ -72,10 +78,19 @@ class Conformers:
         pixel_size_A: float,
         *,
         states: Sequence[float] | None = None,
+        coordinates: Floats | None = None,
+        middle_A: Floats | None = None,
         solvent_V: float = ICE_V,
         device: torch.device | str | None = None,
     ) -> Conformers:
-        """Structures in ice, in their own frame; the middle of the first is put at the centre.
+        """Structures in ice, in their own frame.
+
+        Parameters
+        ----------
+        states, coordinates
+            See `Conformers`; if not given, states are numbers, and all equally unlike.
+        middle_A
+            `(3,)` x, y, z of what is put at the centre; the middle of the first if not given.
 
         Raises
         ------
@@ -83,7 +98,8 @@ class Conformers:
             If one is larger than the box.
         """
         low, high = structures[0].xyz_A.min(0), structures[0].xyz_A.max(0)
-        placed = [s.moved_to(s.xyz_A - (low + high) / 2) for s in structures]
+        middle = (low + high) / 2 if middle_A is None else middle_A
+        placed = [s.moved_to(s.xyz_A - middle) for s in structures]
         reach_A = max(np.linalg.norm(s.xyz_A, axis=1).max() for s in placed) + 1.5
         if 2 * reach_A > n * pixel_size_A:
             raise CryoAIError(
@@ -94,8 +110,29 @@ class Conformers:
         def make(i: int) -> Tensor:
             return map_of(placed[i], n, pixel_size_A, solvent_V=solvent_V, device=device)
 
-        names = range(len(placed)) if states is None else states
-        return cls(make, names, n, pixel_size_A, float(2 * reach_A))
+        k = len(placed)
+        names = range(k) if states is None else states
+        if states is None and coordinates is None:
+            coordinates = np.eye(k)
+        return cls(make, names, n, pixel_size_A, float(2 * reach_A), coordinates)
+
+    @classmethod
+    def of_motion(
+        cls,
+        motion: Motion,
+        n: int,
+        pixel_size_A: float,
+        *,
+        solvent_V: float = ICE_V,
+        device: torch.device | str | None = None,
+    ) -> Conformers:
+        """The states of a molecule that moves; the middle of all of them is put at the centre."""
+        everywhere = np.concatenate([s.xyz_A for s in motion.structures])
+        middle = (everywhere.min(0) + everywhere.max(0)) / 2
+        return cls.of_structures(
+            motion.structures, n, pixel_size_A, states=motion.states.tolist(),
+            coordinates=motion.coordinates, middle_A=middle, solvent_V=solvent_V, device=device,
+        )  # fmt: skip
 
     @classmethod
     def along_path(

@@ -1,4 +1,4 @@
-"""Simulated particles as files: stacks, one for each micrograph, and a STAR file with the truth."""
+"""Simulated particles as files: stacks, one for each micrograph, a STAR file, and the truth."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from napari_cryoai.io.image_stacks import open_images
 from napari_cryoai.io.maps import write_map
 from napari_cryoai.io.mrc import write_mrc
 from napari_cryoai.io.particle_stacks import write_particles
+from napari_cryoai.io.particle_truth import TRUTH, ParticleSetTruth, write_truth
 from napari_cryoai.physics.simulators.conformers import Conformers
 from napari_cryoai.physics.simulators.particle_images import ParticleSimulator
 from napari_cryoai.physics.simulators.particle_model import ParticleTruth
@@ -45,28 +46,37 @@ def write_particle_set(simulator: ParticleSimulator, count: int, folder: Path) -
             done += size
             yield done
     write_true_maps(simulator.conformers, folder)
+    write_truth(truth_of(simulator.conformers, truth), folder / TRUTH)
     write_particles(stack_of(simulator, truth, folder), folder / PARTICLES)
 
 
 def write_true_maps(conformers: Conformers, folder: Path) -> None:
     """Write `truth.mrc`, or `truth_001.mrc` and so on if there are several."""
-    for i in range(len(conformers)):
-        name = "truth.mrc" if len(conformers) == 1 else f"truth_{i + 1:03d}.mrc"
+    for i, name in enumerate(_map_names(len(conformers))):
         data = conformers.map(i).cpu().numpy().astype(np.float32)
         write_map(folder / name, DensityMap(data, conformers.pixel_size_A))
 
 
+def truth_of(conformers: Conformers, truth: ParticleTruth) -> ParticleSetTruth:
+    """What `truth.npz` tells of particles."""
+    return ParticleSetTruth(
+        conformer=truth.conformer,
+        state=conformers.states,
+        coordinates=conformers.coordinates,
+        rotations=truth.rotations,
+        shifts_yx_A=truth.shifts_yx_A,
+        contrast=truth.contrast,
+        names=np.array(_image_names(truth), np.str_),
+        maps=np.array(_map_names(len(conformers)), np.str_),
+        pixel_size_A=conformers.pixel_size_A,
+    )
+
+
 def stack_of(simulator: ParticleSimulator, truth: ParticleTruth, folder: Path) -> ParticleStack:
     """The particles that have been written to `folder`, with their truth."""
-    first = np.searchsorted(truth.micrograph, truth.micrograph)
-    number = np.arange(len(truth)) - first + 1
-    names = [
-        f"{i:06d}@{_stack_name(m)}"
-        for i, m in zip(number.tolist(), truth.micrograph.tolist(), strict=True)
-    ]
     states = np.array([f"{state:.6f}" for state in truth.state], object)
     return ParticleStack.of_images(
-        open_images(names, folder / PARTICLES),
+        open_images(_image_names(truth), folder / PARTICLES),
         simulator.conformers.pixel_size_A,
         shifts_yx_A=truth.shifts_yx_A,
         rotations=truth.rotations,
@@ -76,6 +86,19 @@ def stack_of(simulator: ParticleSimulator, truth: ParticleTruth, folder: Path) -
         micrograph=truth.micrograph,
         extra={STATE: states},
     )
+
+
+def _image_names(truth: ParticleTruth) -> list[str]:
+    first = np.searchsorted(truth.micrograph, truth.micrograph)
+    number = np.arange(len(truth)) - first + 1
+    return [
+        f"{i:06d}@{_stack_name(m)}"
+        for i, m in zip(number.tolist(), truth.micrograph.tolist(), strict=True)
+    ]
+
+
+def _map_names(count: int) -> list[str]:
+    return ["truth.mrc"] if count == 1 else [f"truth_{i + 1:03d}.mrc" for i in range(count)]
 
 
 def _stem(micrograph: int) -> str:

@@ -18,13 +18,15 @@ from torch import Tensor
 
 from napari_cryoai.physics.ctf import CTF
 from napari_cryoai.physics.fourier import frequencies, shift_phases, squared_frequency, to_real
-from napari_cryoai.physics.simulators.conformers import Conformers
+from napari_cryoai.physics.simulators.conformers import KEPT, Conformers
 from napari_cryoai.physics.simulators.particle_model import ParticleModel, ParticleTruth, draw_truth
 
 Floats = NDArray[np.float64]
 
 BATCH = 64
 """Images that are made at once; the noise depends on it, so it is not for the caller to change."""
+VIEW_BYTES = 512_000_000
+"""Memory for views that wait for their noise."""
 
 
 class ParticleSimulator:
@@ -69,13 +71,32 @@ class ParticleSimulator:
 
     def images(self, truth: ParticleTruth) -> Iterator[Tensor]:
         """Images `(up to 64, n, n)` of all particles, in their order."""
-        for number, start in enumerate(range(0, len(truth), BATCH)):
+        for number, (start, views) in enumerate(self._views_in_batches(truth)):
             generator = torch.Generator(self.device).manual_seed(_mixed(self.seed, number))
-            yield self.batch(truth.select(slice(start, start + BATCH)), generator)
+            yield self.batch(truth.select(slice(start, start + BATCH)), generator, views)
 
-    def batch(self, truth: ParticleTruth, generator: torch.Generator) -> Tensor:
-        """Images `(m, n, n)` of some particles, with noise from `generator`."""
-        views, transfer = self.views(truth), self.transfer(truth)
+    def _views_in_batches(self, truth: ParticleTruth) -> Iterator[tuple[int, Tensor]]:
+        """Views of many batches are made at once, since each conformer's map is costly to make."""
+        batches = max(1, VIEW_BYTES // (BATCH * self.g2.numel() * 8))
+        many = BATCH * (batches if len(self.conformers) > KEPT else 1)
+        for first in range(0, len(truth), many):
+            views = self.views(truth.select(slice(first, first + many)))
+            for start in range(0, len(views), BATCH):
+                yield first + start, views[start : start + BATCH].clone()
+
+    def batch(
+        self, truth: ParticleTruth, generator: torch.Generator, views: Tensor | None = None
+    ) -> Tensor:
+        """Images `(m, n, n)` of some particles, with noise from `generator`.
+
+        Parameters
+        ----------
+        views
+            `(m, n, n // 2 + 1)`, as `views` makes them, where they are there already; they are
+            written over.
+        """
+        transfer = self.transfer(truth)
+        views = self.views(truth) if views is None else views
         strength = np.sqrt(truth.snr) * truth.contrast * self.scale
         weighted = transfer * self._tensor(-strength)[:, None, None]
         around = self._neighbours(truth, views, weighted, generator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.structure import Structure
 from napari_cryoai.io.structures import read_structure
 
@@ -26,12 +27,23 @@ LARGE = 0.05
 """A family with more of the structures than this is trained on, lest it be all of a small part."""
 
 
-def split_structures(paths: Iterable[Path]) -> tuple[list[Path], list[Path], list[Path]]:
+Words = list[frozenset[str]]
+"""Of each chain of a structure."""
+
+
+def split_structures(
+    paths: Iterable[Path], tell: Callable[[CryoAIError], None] | None = None
+) -> tuple[list[Path], list[Path], list[Path]]:
     """Divide structures into 80, 10 and 10 %, family by family.
 
     Two structures are of one family if a chain of one resembles a chain of the other, or by a
     chain of relatives in between. What part a family goes to follows from the name of its first
     member, and from nothing random.
+
+    Parameters
+    ----------
+    tell
+        Is told of each file that cannot be read, which is then left out.
 
     Returns
     -------
@@ -41,33 +53,50 @@ def split_structures(paths: Iterable[Path]) -> tuple[list[Path], list[Path], lis
     Raises
     ------
     CryoAIError
-        If a file is missing or no structure.
+        If a file is missing or no structure, and nobody wants to be told.
     """
-    ordered = sorted(paths)
+    words = words_of(sorted(paths), tell)
+    ordered = list(words)
     parts: tuple[list[Path], list[Path], list[Path]] = ([], [], [])
-    for family in families(ordered):
+    for family in families(words):
         parts[_part(family, len(ordered))].extend(family)
     for part in parts:
         part.sort()
     return parts
 
 
-def families(paths: Sequence[Path]) -> list[list[Path]]:
+def families(words: Mapping[Path, Words]) -> list[list[Path]]:
     """Group structures by kinship, each group in the order given."""
-    words = [chain_words(read_structure(path)) for path in paths]
-    owner = np.repeat(np.arange(len(paths)), [len(chains) for chains in words])
-    pairs = _related([chain for chains in words for chain in chains])
+    if not words:
+        return []
+    owner = np.repeat(np.arange(len(words)), [len(chains) for chains in words.values()])
+    pairs = _related([chain for chains in words.values() for chain in chains])
     linked = coo_matrix(
-        (np.ones(len(pairs)), (owner[pairs[:, 0]], owner[pairs[:, 1]])), (len(paths),) * 2
+        (np.ones(len(pairs)), (owner[pairs[:, 0]], owner[pairs[:, 1]])), (len(words),) * 2
     )
     count, label = connected_components(linked, directed=False)
     groups: list[list[Path]] = [[] for _ in range(count)]
-    for path, group in zip(paths, label, strict=True):
+    for path, group in zip(words, label, strict=True):
         groups[group].append(path)
     return groups
 
 
-def chain_words(structure: Structure) -> list[frozenset[str]]:
+def words_of(
+    paths: Sequence[Path], tell: Callable[[CryoAIError], None] | None = None
+) -> dict[Path, Words]:
+    """The words of the chains of each structure; see `split_structures` for `tell`."""
+    words = {}
+    for path in paths:
+        try:
+            words[path] = chain_words(read_structure(path))
+        except CryoAIError as error:
+            if tell is None:
+                raise
+            tell(error)
+    return words
+
+
+def chain_words(structure: Structure) -> Words:
     """The words of every chain of amino acids that is long enough to have any."""
     _, first = np.unique(structure.residue_index(), return_index=True)
     sequences: dict[str, str] = {}

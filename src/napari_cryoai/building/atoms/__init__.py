@@ -1,0 +1,1 @@
+"""A backbone to all atoms: what amino acids look like, and how they sit in the density."""

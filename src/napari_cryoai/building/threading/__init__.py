@@ -1,0 +1,1 @@
+"""A trace and sequences: which residue is which."""

@@ -1,0 +1,1 @@
+"""A map to a trace: where the residues are, and which follows which."""

@@ -1,0 +1,1 @@
+"""The networks that trace maps learn, from maps simulated of known structures."""

@@ -1,0 +1,77 @@
+"""`cryoai heterogeneity abinit`: poses and a map from images alone."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
+from napari_cryoai.cli.particle_options import particle_files, particle_options
+from napari_cryoai.core.errors import naming
+from napari_cryoai.heterogeneity.abinit import AbInitio, AbInitioParams, abinit, check_images
+from napari_cryoai.heterogeneity.abinit_output import write_abinit
+from napari_cryoai.io.guards import check_writable
+from napari_cryoai.jobs.curves_picture import resolution_text
+from napari_cryoai.jobs.record import write_record
+from napari_cryoai.jobs.run import run_to_console
+
+
+@click.command("abinit")
+@click.argument("particles", type=PATH)
+@click.option("--output", required=True, type=PATH, help="Folder to write to.")
+@particle_options
+@params_options(AbInitioParams)
+@click.option("--json", "as_json", is_flag=True, help="Report in JSON lines, for machines.")
+def abinit_command(particles: Path, output: Path, as_json: bool, **values: Any) -> None:
+    """Find the poses of PARTICLES (.star, .cs, or .mrcs with --ctf) and a map, from images alone.
+
+    Writes particles.star with the poses, map.mrc (filtered by the FSC), half1.mrc, half2.mrc,
+    fsc.csv and fsc.png. Poses that the particles have are not looked at. The hand of the map cannot
+    be told from images: see hand.txt.
+    """
+    with errors_told(as_json):
+        start = time.perf_counter()
+        files = particle_files(particles, values)
+        params = params_from(AbInitioParams, values)
+        stack = files.read()
+        check_writable(output)
+        with naming(particles):
+            check_images(stack)
+        found = run_to_console(abinit(params, stack), "Ab initio", json_lines=as_json)
+        written = write_abinit(found, stack, output)
+        write_record(
+            output,
+            "heterogeneity abinit",
+            params,
+            inputs=[particles],
+            outputs=written,
+            seed=params.seed,
+            device=params.device,
+            seconds=time.perf_counter() - start,
+        )
+        _summarise(found, output, as_json)
+
+
+def _summarise(found: AbInitio, output: Path, as_json: bool) -> None:
+    resolution_A = found.resolution_A
+    sure = float((found.poses.probability > 0.9).float().mean())
+    if as_json:
+        summary = {
+            "particles": len(found.half),
+            "resolution_A": resolution_A if math.isfinite(resolution_A) else None,
+            "sure_poses": sure,
+            "starts": found.starts,
+            "output": str(output),
+        }
+        click.echo(json.dumps({"result": summary}))
+        return
+    click.echo(
+        f"{len(found.half):,} particles, {resolution_text(resolution_A)} (FSC 0.143), "
+        f"{sure:.0%} with one likely pose: {output / 'map.mrc'}"
+    )
+    click.echo(found.hand)
