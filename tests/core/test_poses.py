@@ -8,9 +8,6 @@ import torch
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.euler import zyz_from_matrices
-from napari_cryoai.io.particle_stacks import read_particles
-from napari_cryoai.io.star import read_star
-from napari_cryoai.physics.fourier import shift_phases, to_fourier, to_real
 from napari_cryoai.core.poses import (
     from_cryodrgn,
     from_cryosparc,
@@ -19,6 +16,9 @@ from napari_cryoai.core.poses import (
     to_cryosparc,
     to_relion,
 )
+from napari_cryoai.io.particle_stacks import read_particles
+from napari_cryoai.io.star import read_star
+from napari_cryoai.physics.fourier import shift_phases, to_fourier, to_real
 from napari_cryoai.physics.slices import FourierVolume
 
 PARTICLES = Path(__file__).parents[3] / "shared" / "data" / "particles"
@@ -170,3 +170,18 @@ def test_poses_that_are_none_are_refused():
         to_relion([np.diag([1, 1, -1])], [[0, 0]])
     with pytest.raises(CryoAIError, match="they are in pixels"):
         from_cryodrgn([np.eye(3)], [[4.0, 0.1]], 100.0)
+
+
+def test_fractions_are_of_each_particles_own_box():
+    rotations, positions = random_poses(3)
+    boxes_A = [100.0, 200.0, 400.0]
+    _, fractions = to_cryodrgn(rotations, positions, boxes_A)
+    assert np.allclose(fractions * np.array(boxes_A)[:, None], -positions[:, ::-1])
+    assert np.allclose(from_cryodrgn(rotations, fractions, boxes_A)[1], positions)
+
+
+@pytest.mark.parametrize("shift", [0.51, -0.51, -3.0])
+def test_a_particle_outside_its_box_has_shifts_in_another_unit(shift):
+    with pytest.raises(CryoAIError, match=r"row 2 is [\d.]+ boxes long"):
+        from_cryodrgn([np.eye(3)] * 2, [[0.1, -0.5], [0.0, shift]], 100.0)
+    assert len(from_cryodrgn([np.eye(3)] * 2, [[0.1, -0.5], [0.0, 0.5]], 100.0)[1]) == 2

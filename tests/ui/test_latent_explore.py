@@ -14,13 +14,11 @@ from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_cryoai.core.particle_ctf import ParticleCtf
-from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.heterogeneity.output import write_model
 from napari_cryoai.io.maps import read_map
 from napari_cryoai.io.mrc import write_mrc
 from napari_cryoai.io.particle_files import ParticleFiles
-from napari_cryoai.io.particle_stacks import read_particles, write_particles
+from napari_cryoai.io.particle_stacks import read_particles
 from napari_cryoai.ui.explore_panel import ExplorePanel
 from napari_cryoai.ui.explore_train_work import Trainer
 from napari_cryoai.ui.latent_demo import SIDE, conformer, demo
@@ -29,7 +27,7 @@ from napari_cryoai.ui.latent_tools import LatentTool
 from napari_cryoai.ui.map_session import map_session_of
 
 pytestmark = pytest.mark.qt
-COUNT = 1500
+COUNT, STACK = 1500, 120
 NONE, SHIFT, ALT = (
     Qt.KeyboardModifier.NoModifier,
     Qt.KeyboardModifier.ShiftModifier,
@@ -74,20 +72,22 @@ def panel(make_explorer: Any, source: Opened, wait: Any) -> ExplorePanel:
 def folder(tmp_path: Path, source: Opened) -> Path:
     """The folder of a training, with the particles that it read: every third of a larger file."""
     rng = np.random.default_rng(0)
-    write_mrc(
-        tmp_path / "stack.mrcs", rng.normal(size=(3 * 40, SIDE, SIDE)).astype(np.float32), 4.0
-    )
-    ctf = ParticleCtf.of_values(
-        120, defocus_u_A=rng.uniform(1e4, 2e4, 120), defocus_v_A=1.2e4, defocus_angle_deg=10,
-        voltage_kV=300, cs_mm=2.7, amplitude_contrast=0.1,
+    data = rng.normal(size=(STACK, SIDE, SIDE)).astype(np.float32)
+    write_mrc(tmp_path / "stack.mrcs", data, 4.0)
+    labels = (
+        "rlnImageName", "rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle", "rlnImagePixelSize",
+        "rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast",
+        "rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi",
     )  # fmt: skip
-    from napari_cryoai.io.image_stacks import StackedImages
-
-    images = StackedImages.of_names([f"{i + 1}@stack.mrcs" for i in range(120)], tmp_path)
-    stack = ParticleStack.of_images(images, 4.0, rotations=np.eye(3), ctf=ctf)
-    write_particles(stack, tmp_path / "particles.star")
+    rows = [
+        f"{i + 1}@stack.mrcs {10_000 + 50 * i} 12000 10 4.0 300 2.7 0.1 {i} {i % 90} 0"
+        for i in range(STACK)
+    ]
+    head = "\n".join(f"_{label}" for label in labels)
+    text = f"data_particles\n\nloop_\n{head}\n" + "\n".join(rows) + "\n"
+    (tmp_path / "particles.star").write_text(text)
     names = np.array(read_particles(tmp_path / "particles.star").images.names())
-    rows = np.arange(0, 120, 3)
+    rows = np.arange(0, STACK, 3)
     table = source.model.table.select(np.arange(len(rows)))
     table = replace(table, rows=rows, names=names[rows])
     np.savetxt(tmp_path / "rows.txt", rows, fmt="%d")
@@ -194,7 +194,7 @@ def test_arrow_keys_move_the_cursor(panel: ExplorePanel, qtbot: Any) -> None:
 
 
 def test_a_map_is_kept_in_the_map_panel(panel: ExplorePanel, wait: Any) -> None:
-    panel.keep_map()
+    panel.maps.keep()
     session = map_session_of(panel.viewer)
     wait(lambda: session.maps)
     np.testing.assert_allclose(
@@ -202,6 +202,13 @@ def test_a_map_is_kept_in_the_map_panel(panel: ExplorePanel, wait: Any) -> None:
     )
     assert session.maps[0].level == panel.live.opened.level
     assert session.maps[0].colour != panel.live.opened.colour
+
+
+def test_the_map_at_the_cursor_is_written(panel: ExplorePanel, wait: Any, tmp_path: Path) -> None:
+    panel.maps.save(tmp_path / "here.mrc")
+    wait(lambda: any("Wrote" in m.text for m in panel.banners.messages()))
+    expected = panel.session.model.decode(panel.session.z).data
+    np.testing.assert_allclose(read_map(tmp_path / "here.mrc").data, expected, atol=1e-6)
 
 
 def test_a_layer_that_was_taken_out_comes_back(panel: ExplorePanel, wait: Any) -> None:
@@ -350,6 +357,27 @@ def test_clicks_make_a_path_through_the_anchors(panel: ExplorePanel) -> None:
     )
 
 
+def test_with_the_path_tool_undo_is_about_the_path(panel: ExplorePanel) -> None:
+    panel.session.selections.select(np.arange(COUNT) < 10)
+    click_path(panel, (-1.0, 0.5))
+    assert "path" in panel.tools.undo.toolTip()
+    panel.undo()
+    assert not panel.path.path.anchors
+    assert panel.session.selections.count == 10
+    panel.tools.take(LatentTool.CURSOR)
+    panel.undo()
+    assert panel.session.selections.count == 0
+
+
+def test_a_closed_path_comes_back_without_showing_a_place_twice(panel: ExplorePanel) -> None:
+    panel.path.closed.setChecked(True)
+    click_path(panel, (-1.0, 0.5), (0.0, -0.5), (1.2, 1.0))
+    places = panel.path.path.places
+    assert len(places) == panel.path.count.value()
+    steps = np.linalg.norm(np.diff(np.concatenate([places, places[:1]]), axis=0), axis=1)
+    assert steps.min() > 0.4 * np.median(steps)  # chords cut corners
+
+
 def test_an_anchor_is_dragged_and_removed(panel: ExplorePanel) -> None:
     click_path(panel, (-1.0, 0.5), (1.0, 0.5))
     drag(panel, [(1.0, 0.5), (1.1, 0.7), (1.3, 1.0)])
@@ -434,7 +462,9 @@ def test_a_line_of_sight_meets_the_surface_where_density_begins(panel: ExplorePa
     assert hit[0] < centre[0]
     at = np.round(density.index_of(hit[None])[0]).astype(int)
     assert density.data[tuple(at)] == pytest.approx(level, abs=0.3)
-    assert first_hit(density, level, centre + [0, 400.0, 0], np.array([1.0, 0, 0])) is None
+    assert (
+        first_hit(density, level, centre + np.array([0, 400.0, 0]), np.array([1.0, 0, 0])) is None
+    )
 
 
 def test_a_stroke_of_paint_can_be_taken_back(panel: ExplorePanel) -> None:
@@ -465,7 +495,7 @@ def test_groups_become_a_column_and_a_colour(panel: ExplorePanel, wait: Any) -> 
 
 def test_structure_is_told_in_words(panel: ExplorePanel, wait: Any) -> None:
     panel.analysis.test_structure()
-    wait(lambda: "more than noise" in panel.analysis.words.text())
+    wait(lambda: "of their scatter is not noise" in panel.analysis.words.text())
 
 
 def test_particles_that_are_in_no_file_are_said_to_be_so(panel: ExplorePanel, wait: Any) -> None:

@@ -94,6 +94,20 @@ def test_particles_without_a_value_are_nowhere_in_the_plane(table: LatentTable) 
     assert near.min() >= 1500
 
 
+def test_of_very_many_particles_none_is_near_until_that_was_looked_up() -> None:
+    n = 60_000
+    z = np.random.default_rng(0).normal(size=(n, 2)).astype(np.float32)
+    covariance = np.broadcast_to(np.eye(2, dtype=np.float32), (n, 2, 2))
+    table = LatentTable(z, covariance, np.arange(n), np.full(n, "1@stack"))
+    plane = plane_of(table, "z1", "z2")
+    assert not plane.ready
+    assert not len(plane.nearest(z[7]))
+    held = plane.z_at(np.array([0.5, 0.5]), z[0], "nearby")
+    np.testing.assert_allclose(held, [0.5, 0.5], atol=1e-6)
+    assert plane.tree
+    assert plane.nearest(z[7])[0] == 7
+
+
 def test_a_few_whole_numbers_are_labels() -> None:
     assert are_labels(np.array([0, 1, 2, 1, np.nan], np.float32))
     assert not are_labels(np.array([0, 0.5], np.float32))

@@ -34,7 +34,7 @@ def test_zoom_ends_where_float32_cannot_tell_points_apart() -> None:
 def test_what_is_dragged_goes_along_with_the_mouse() -> None:
     point = np.array([[1.0, 15.0]])
     moved = VIEW.moved(30.0, -20.0)
-    np.testing.assert_allclose(moved.to_pixels(point), VIEW.to_pixels(point) + [[30, -20]])
+    np.testing.assert_allclose(moved.to_pixels(point), VIEW.to_pixels(point) + np.array([30, -20]))
 
 
 @pytest.mark.parametrize("ends", [(-1.3, 7.9), (0.0001, 0.0007), (-5e6, 3e6), (99.0, 101.0)])
@@ -48,6 +48,11 @@ def test_ticks_are_round_numbers_between_the_ends_that_do_not_crowd(
     mantissa = steps[0] / 10 ** np.floor(np.log10(steps[0]) + 1e-9)
     assert round(mantissa, 6) in (1, 2, 5)
     assert len(set(numbers(found))) == len(found)
+
+
+def test_numbers_keep_their_sign_and_a_zero_has_none() -> None:
+    assert numbers([-0.05, -0.0, 0.05]) == ["-0.05", "0.00", "0.05"]
+    assert numbers([-1000.0, 0.0, 1000.0]) == ["-1,000", "0", "1,000"]
 
 
 def test_a_few_strays_do_not_squeeze_all_others() -> None:

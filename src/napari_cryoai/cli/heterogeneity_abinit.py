@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +14,40 @@ import click
 from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
 from napari_cryoai.cli.particle_options import particle_files, particle_options
 from napari_cryoai.core.errors import naming
+from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.heterogeneity.abinit import AbInitio, AbInitioParams, abinit, check_images
-from napari_cryoai.heterogeneity.abinit_output import write_abinit
+from napari_cryoai.heterogeneity.abinit_output import PARTICLES, with_poses, write_abinit
+from napari_cryoai.heterogeneity.abinit_states import poses_of_states
+from napari_cryoai.heterogeneity.covariance import CovarianceParams
+from napari_cryoai.heterogeneity.train import train
 from napari_cryoai.io.guards import check_writable
+from napari_cryoai.io.particle_files import ParticleFiles
+from napari_cryoai.io.particle_stacks import write_particles
 from napari_cryoai.jobs.curves_picture import resolution_text
 from napari_cryoai.jobs.record import write_record
 from napari_cryoai.jobs.run import run_to_console
+from napari_cryoai.physics.symmetry import point_group
 
 
 @click.command("abinit")
 @click.argument("particles", type=PATH)
 @click.option("--output", required=True, type=PATH, help="Folder to write to.")
+@click.option(
+    "--z-dim",
+    type=click.IntRange(min=0, max=64),
+    default=0,
+    show_default=True,
+    help="Dimensions of a latent space that is fitted too; the poses are then refined by state.",
+)
 @particle_options
 @params_options(AbInitioParams)
 @click.option("--json", "as_json", is_flag=True, help="Report in JSON lines, for machines.")
-def abinit_command(particles: Path, output: Path, as_json: bool, **values: Any) -> None:
+def abinit_command(particles: Path, output: Path, z_dim: int, as_json: bool, **values: Any) -> None:
     """Find the poses of PARTICLES (.star, .cs, or .mrcs with --ctf) and a map, from images alone.
 
     Writes particles.star with the poses, map.mrc (filtered by the FSC), half1.mrc, half2.mrc,
     fsc.csv and fsc.png. Poses that the particles have are not looked at. The hand of the map cannot
-    be told from images: see hand.txt.
+    be told from images: see hand.txt. With --z-dim, a latent space is written to latent/.
     """
     with errors_told(as_json):
         start = time.perf_counter()
@@ -44,6 +59,8 @@ def abinit_command(particles: Path, output: Path, as_json: bool, **values: Any) 
             check_images(stack)
         found = run_to_console(abinit(params, stack), "Ab initio", json_lines=as_json)
         written = write_abinit(found, stack, output)
+        if z_dim:
+            _states(params, found, stack, output, z_dim, as_json)
         write_record(
             output,
             "heterogeneity abinit",
@@ -55,6 +72,36 @@ def abinit_command(particles: Path, output: Path, as_json: bool, **values: Any) 
             seconds=time.perf_counter() - start,
         )
         _summarise(found, output, as_json)
+
+
+def _states(
+    params: AbInitioParams,
+    found: AbInitio,
+    stack: ParticleStack,
+    output: Path,
+    z_dim: int,
+    as_json: bool,
+) -> None:
+    """Fit a latent space, search the poses again with the maps of its states, and fit it again."""
+    star, folder = output / PARTICLES, output / "latent"
+    files = ParticleFiles(star)
+    kind = CovarianceParams(z_dim=z_dim, device=params.device, seed=params.seed)
+    first = run_to_console(
+        train("covariance", kind, files, folder), "Latent space", json_lines=as_json
+    )
+    box_A = stack.box_size_px * found.pixel_size_A
+    radius = min(stack.box_size_px // 2 - 1, max(12, int(box_A / found.resolution_A) + 2))
+    search = poses_of_states(
+        first.model,
+        stack,
+        radius=radius,
+        max_shift_A=params.max_shift_A,
+        group=point_group(params.symmetry),
+        seed=params.seed,
+    )
+    poses = run_to_console(search, "Poses by state", json_lines=as_json)
+    write_particles(with_poses(stack, replace(found, poses=poses)), star)
+    run_to_console(train("covariance", kind, files, folder), "Latent space", json_lines=as_json)
 
 
 def _summarise(found: AbInitio, output: Path, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.latent_table import LatentTable
-from napari_cryoai.heterogeneity.leakage import groups_of, leakage, properties_of
+from napari_cryoai.heterogeneity.leakage import groups_of, leakage_job, properties_of
 from napari_cryoai.heterogeneity.output import read_model
 from napari_cryoai.heterogeneity.runs import read_run
 from napari_cryoai.heterogeneity.select import select_particles
@@ -69,7 +69,7 @@ def validate_command(
         write_map(output / "difference.mrc", found.difference)
         write_map(output / "local_resolution.mrc", found.local_resolution_A)
         leaks = run_to_console(
-            leakage(table.mean, properties_of(stack), groups_of(stack)),
+            leakage_job(table.mean, properties_of(stack), groups_of(stack)),
             "What z knows",
             json_lines=as_json,
         )

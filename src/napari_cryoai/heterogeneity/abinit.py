@@ -1,8 +1,8 @@
 """The ab initio job: from particle images alone to their poses and a map.
 
 First maps are found at low resolution from several random starts, and the best is taken. Then all
-poses are searched again and again with the map that the last ones gave, each half of the images
-with a map of its own, at a resolution that grows as their FSC does.
+poses are searched again and again with the map that the last ones gave, at a resolution that grows
+with the FSC. In the last rounds each half of the images has a map of its own.
 
 Images alone do not tell the hand of a molecule: the map may be the mirror image of the true one,
 with poses that fit it just as well.
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.particle_stack import ParticleStack
-from napari_cryoai.heterogeneity.abinit_start import Start, resized, starting_map
+from napari_cryoai.heterogeneity.abinit_start import LAST_STAGE, Start, resized, starting_map
 from napari_cryoai.heterogeneity.abinit_sums import HalfSum, References, spherical_mask
 from napari_cryoai.heterogeneity.pose_images import (
     PoseImages,
@@ -44,6 +44,9 @@ HAND = (
     "helices turn to the left, flip it, and mirror the poses with it"
 )
 START_RADIUS, FIRST_RADIUS = 12, 12
+APART_ROUNDS = 3
+"""The last rounds: of these, the first begins with one map for both halves up to `FIRST_RADIUS`,
+and the others compare each half with its own."""
 SMALLEST_BOX_PX, FEWEST = 24, 20
 READ_AT_ONCE = 64
 """Few enough that a cancelled job ends within a second."""
@@ -73,7 +76,7 @@ class AbInitioParams(Params):
         3, ge=1, le=50, title="Starts", description="Random starts, of which the best is taken."
     )
     rounds: int = Field(
-        6, ge=2, le=50, title="Rounds", description="Searches of all poses after the start."
+        8, ge=2, le=50, title="Rounds", description="Searches of all poses after the start."
     )
     images_per_round: int = Field(
         6000,
@@ -109,8 +112,8 @@ class AbInitio:
     map
         Of all particles, filtered by the FSC.
     half1, half2
-        Neither filtered nor masked. Poses of each half come from maps of this half alone, but that
-        both began with the same map at low resolution.
+        Neither filtered nor masked. The last rounds compared each half with its own map; before
+        them both began anew with one map, up to shell 12, so their FSC holds beyond it.
     fsc
         Of the half maps.
     starts
@@ -165,11 +168,14 @@ def abinit(params: AbInitioParams, stack: ParticleStack) -> Job[AbInitio]:
     references = References((found[0], found[1]), (work.noise,) * 2, FIRST_RADIUS, torch.ones(1))
     scores = []
     for number in range(params.rounds):
-        last = number == params.rounds - 1
-        rows = work.halves if last else work.some(number)
+        left = params.rounds - 1 - number
+        rows = work.some(number) if left else work.halves
         sums, poses = yield from _round(work, references, rows, number)
         scores.append(float(torch.cat([p.log_likelihood for p in poses]).mean()))
-        references = References.of(*sums, min(references.radius, FIRST_RADIUS), work.mask)
+        together = left > APART_ROUNDS - 1
+        references = References.of(*sums, FIRST_RADIUS, work.mask, together=together)
+        if left == APART_ROUNDS:
+            references = references.up_to(FIRST_RADIUS)
     yield Progress(100, 100, "Fourier transforms and FSC")
     return _finished(work, sums, poses, starts, tuple(scores))
 
@@ -269,12 +275,21 @@ def _started(work: _Work) -> Job[tuple[Start, tuple[float, ...]]]:
         seed = work.params.seed * 1000 + number
         start: Start | None = None
         for start in starting_map(images, noise, signal, work.limit_px, work.group, seed):
-            done = 30 * number // work.params.starts
+            done = 25 * number // work.params.starts
             message = f"Start {number + 1} of {work.params.starts}"
             yield Progress(done, 100, message, start.map)
         if start is not None:
             found.append(start)
-    return max(found, key=lambda s: s.score), tuple(s.score for s in found)
+    best = max(found, key=lambda s: s.score)
+    more = starting_map(
+        *(images, noise, signal, work.limit_px, work.group, work.params.seed),
+        stages=[LAST_STAGE],
+        found=best.map,
+    )
+    for start in more:
+        best = start
+        yield Progress(25, 100, "The best start", start.map)
+    return best, tuple(s.score for s in found)
 
 
 def _round(

@@ -10,7 +10,7 @@ images have beyond their noise (Scheres 2012, J. Mol. Biol. 415, 406).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -55,7 +55,9 @@ class Stage:
     batch: int
 
 
-STAGES = (Stage(1, 6, 80, 400), Stage(2, 8, 30, 300))
+STAGES = (Stage(1, 6, 80, 400), Stage(2, 8, 40, 300))
+LAST_STAGE = Stage(2, 10, 30, 400)
+"""Of the best start alone: before this, halves of a molecule that look alike are not told apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +83,11 @@ def starting_map(
     limit_px: float,
     group: Tensor,
     seed: int,
+    *,
+    stages: Sequence[Stage] = (),
+    found: Tensor | None = None,
 ) -> Iterator[Start]:
-    """Find a first map from random poses; yields after each iteration, the last is the best.
+    """Find a first map from random poses; yields after each iteration, the last is the result.
 
     Parameters
     ----------
@@ -94,17 +99,21 @@ def starting_map(
         How far from the centre of the box a particle may be.
     group
         `(g, 3, 3)` point group of the map.
+    stages
+        Iterations; `STAGES` if not given.
+    found
+        A map to begin with, instead of random poses.
     """
     generator = torch.Generator().manual_seed(seed)
-    found: Tensor | None = None
-    for number, stage in enumerate(STAGES):
+    stages = stages or STAGES
+    for number, stage in enumerate(stages):
         soft = _SoftMap(images.within(stage.radius), stage, noise, signal, limit_px, group)
         soft.begin(found, generator)
         for step in range(stage.steps):
             late = step > 0.7 * stage.steps
             rows = torch.randperm(len(images), generator=generator)[: stage.batch]
             score = soft.step(rows.to(noise.device), FORGET / 3 if late else FORGET)
-            if number < len(STAGES) - 1 or step < stage.steps - 1:
+            if number < len(stages) - 1 or step < stage.steps - 1:
                 yield Start(soft.map, score)
         found = soft.map
     rows = torch.arange(min(ASKED, len(images)), device=noise.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -17,6 +17,8 @@ from napari_cryoai.physics.radial import power_spectrum
 
 CORRELATED = 0.3
 """Shells of the half maps that correlate by less are not compared with images yet."""
+CORRELATED_TOGETHER = 0.5
+"""The same while both halves are compared with one map, which makes them more alike."""
 AHEAD = 2
 """How many shells further a search goes: what it finds may correlate in the next round."""
 
@@ -42,10 +44,11 @@ class HalfSum:
         self._count = 0
 
     def add(self, images: PoseImages, poses: FoundPoses) -> None:
-        """Insert images, of all frequencies, at their poses."""
-        centred = images.values * phases(poses.shifts_yx_px, images.xy, images.n)
+        """Insert images, of all frequencies, at their poses, as much as these are probable."""
+        share = poses.probability[:, None]
+        centred = images.values * share * phases(poses.shifts_yx_px, images.xy, images.n)
         values, weights = torch.empty_like(centred), torch.empty_like(images.transfer)
-        values[:, self._order], weights[:, self._order] = centred, images.transfer
+        values[:, self._order], weights[:, self._order] = centred, images.transfer * share
         self.sum.insert(values, weights, poses.rotations.float())
         self._power += images.power.sum(0)
         self._transfer += images.transfer.sum(0)
@@ -86,21 +89,37 @@ class References:
     fsc: Tensor
 
     @classmethod
-    def of(cls, one: HalfSum, two: HalfSum, least: int, mask: Tensor) -> References:
-        """From the sums of the halves, in a mask; `least` is the smallest radius."""
+    def of(
+        cls, one: HalfSum, two: HalfSum, least: int, mask: Tensor, *, together: bool
+    ) -> References:
+        """From the sums of the halves, in a mask.
+
+        Parameters
+        ----------
+        least
+            The smallest radius.
+        together
+            Whether both halves are to be compared with the map of all images.
+        """
         halves = [half.sum.map() * mask for half in (one, two)]
         correlation = fsc(*halves)
         positive = correlation.clamp(1e-3, 1 - 1e-6)
-        ratio = (1 - positive) / positive  # of one half, not of both
+        ratio = (1 - positive) / positive / (2 if together else 1)
         ratio[(correlation < 0.02).cumsum(0) > 0] = 1e6
         ratio[0] = 0
-        maps = [half.sum.map(ratio) * mask for half in (one, two)]
-        weak = (correlation[1:] < CORRELATED).nonzero()
+        sums = [one.sum.add(two.sum)] if together else [one.sum, two.sum]
+        maps = [total.map(ratio) * mask for total in sums]
+        maps = [maps[0], maps[-1]]
+        weak = (correlation[1:] < (CORRELATED_TOGETHER if together else CORRELATED)).nonzero()
         n = one.sum.n
         last = int(weak[0]) if len(weak) else n // 2 - 1
         radius = max(least, min(last + AHEAD, n // 2 - 1))
         noise = one.noise(maps[0]), two.noise(maps[1])
         return cls((maps[0], maps[1]), noise, radius, correlation)
+
+    def up_to(self, radius: int) -> References:
+        """The same, for a search at low resolution."""
+        return replace(self, radius=min(radius, self.radius))
 
 
 def spherical_mask(n: int, device: torch.device) -> Tensor:

@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 
 UMAP_FITTED = 100_000
 """Of more particles so many make the UMAP, and the others are put into it."""
+_AT_ONCE = 1 << 15
+"""Covariances: a million in double precision would fill a small memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +49,14 @@ class Axes:
         return found + self.origin
 
     def covariance(self, covariance: ArrayLike) -> Floats:
-        """Covariances `(n, d, d)` of places as `(n, k, k)` of their coordinates."""
-        wide = np.asarray(covariance, np.float64)
-        return self.matrix @ wide @ self.matrix.T
+        """Covariances `(..., d, d)` of places as `(..., k, k)` of their coordinates."""
+        given = np.asarray(covariance)
+        wide = given.reshape(-1, *given.shape[-2:])
+        found = np.empty((len(wide), *(len(self.matrix),) * 2))
+        for start in range(0, len(wide), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            found[part] = self.matrix @ wide[part].astype(np.float64) @ self.matrix.T
+        return found.reshape(*given.shape[:-2], *found.shape[-2:])
 
     def first(self, count: int) -> Axes:
         """The first few of them."""

@@ -176,8 +176,8 @@ def _mean(fit: Fit, rows: Rows) -> Job[None]:
         sums = yield from part_of(job, number, MEAN_ROUNDS)
         parts.move(sums)
         parts.table = parts.lattice.table(parts.lattice.maps(parts.table) * fit.mask_here())
-        left = images.mean_in_shells(sums.power / sums.images, beyond=1.0)
-        images.set_noise(images.noise.cpu() ** 2 * left)
+        left = images.mean_in_shells(sums.power / sums.images, beyond=images.independent)
+        images.set_noise(images.noise.cpu() ** 2 * left / images.independent)
 
 
 def _random_components(

@@ -16,7 +16,7 @@ from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.physics.fourier import to_fourier
-from napari_cryoai.physics.particle_transforms import centring, transfer, windowed
+from napari_cryoai.physics.particle_transforms import centring, image_window, transfer, windowed
 from napari_cryoai.physics.slices import disk
 
 Rows = NDArray[np.intp]
@@ -64,6 +64,9 @@ class FourierImages:
         Side of the working box: the map's voxels are `box_A / n` wide.
     box_A
         Side of the images.
+    independent
+        Share of the frequencies that are: neighbours in a windowed image share noise, and together
+        they count for less.
     noise
         `(n // 2 + 1,)` standard deviation of the noise in every shell.
     """
@@ -79,6 +82,7 @@ class FourierImages:
         self._shell = self._length.round().long()
         self._values = _table(len(stack), len(order))
         self.noise = torch.ones(n // 2 + 1, device=device)
+        self.independent = independent(stack.box_size_px, device)
 
     def __len__(self) -> int:
         return len(self.stack)
@@ -111,7 +115,7 @@ class FourierImages:
     def batch(self, rows: Rows, radius: int) -> Batch:
         """Images of these rows, up to a radius."""
         k = self.count(radius)
-        scale = 1 / self.noise[self._shell[:k]]
+        scale = self.independent**0.5 / self.noise[self._shell[:k]]
         values = torch.from_numpy(self._values[rows, :k]).to(self.device)
         particles = self.stack.select(rows)
         rotations = torch.from_numpy(particles.require_rotations()).to(self.device, torch.float32)
@@ -166,6 +170,12 @@ class FourierImages:
         last = int(shell.max())
         mean[last + 1 :] = mean[last] if beyond is None else beyond
         return mean.float()
+
+
+def independent(n: int, device: torch.device) -> float:
+    """Share of the frequencies of a windowed image that are independent of each other."""
+    power = image_window(n, device).square()
+    return float(power.sum() ** 2 / power.square().sum() / n**2)
 
 
 def _carried(particles: ParticleStack, xy: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,20 +18,17 @@ from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.latent_table import LatentTable
 from napari_cryoai.heterogeneity.axes import Axes
 from napari_cryoai.heterogeneity.basins import basins
+from napari_cryoai.heterogeneity.deconvolution import Likelihoods, deconvolved
 from napari_cryoai.heterogeneity.measured import Measured, measured
-from napari_cryoai.jobs.progress import Job, Progress, finish
+from napari_cryoai.jobs.progress import Job, finish
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
-Likelihoods = NDArray[np.float32]
 
 CELLS = {1: 192, 2: 64, 3: 20}
 """Along each axis, by the number of axes."""
 MOST = 12_000
 """Of more particles, those that are alike are taken together, into about so many groups."""
-ROUNDS = 300
-PRUNED, NOTHING = 15, 1e-4
-"""After so many rounds, always again, cells with fewer particles than this are given up."""
 STATE_SHARE = 0.02
 """Of all particles: hills with fewer are no states."""
 
@@ -144,7 +141,9 @@ def landscape_job(
     ticks = _ticks(table, axes, CELLS[count])
     cells = np.stack(np.meshgrid(*ticks, indexing="ij"), -1).reshape(-1, count)
     found = measured(table, axes, prior)
-    density, rounds = yield from _deconvolved(_grouped(found, table, axes), cells, seed)
+    groups = _grouped(found, table, axes)
+    likelihood = _likelihoods(groups.measured, cells)
+    density, rounds = yield from deconvolved(likelihood, groups.count, seed)
     shape = tuple(map(len, ticks))
     states = _states(density.reshape(shape), cells, axes, prominence_kT)
     return Landscape(axes, ticks, density.reshape(shape), len(table), states, rounds)
@@ -192,81 +191,6 @@ def _grouped(found: Measured, table: LatentTable, axes: Axes) -> _Groups:
         return np.stack(sums, 1).reshape(len(count), *values.shape[1:])
 
     return _Groups(Measured(mean(found.pull), mean(found.precision)), count.astype(np.float64))
-
-
-def _deconvolved(groups: _Groups, cells: Floats, seed: int) -> Job[tuple[Floats, int]]:
-    """The density on the cells, and the rounds it took."""
-    likelihood = _likelihoods(groups.measured, cells)
-    random = np.random.default_rng(seed)
-    fitted = random.binomial(groups.count.astype(np.int64), 0.5).astype(np.float64)
-    rounds = yield from _best_rounds(likelihood, fitted, groups.count - fitted)
-    fit = _Maximisation(likelihood, groups.count)
-    for i in range(rounds):
-        fit.round()
-        yield Progress(ROUNDS + i + 1, ROUNDS + rounds, "Density of all particles")
-    return fit.density, rounds
-
-
-def _best_rounds(likelihood: Likelihoods, fitted: Floats, left_out: Floats) -> Job[int]:
-    """After how many rounds the particles that are left out are explained best."""
-    fit = _Maximisation(likelihood, fitted)
-    best, rounds = -np.inf, 1
-    for i in range(ROUNDS):
-        fit.round()
-        yield Progress(i + 1, 2 * ROUNDS, "How fine the particles tell it")
-        gain = float(left_out @ np.log(fit.explained()))
-        if gain > best:
-            best, rounds = gain, i + 1
-        elif i >= rounds + 10:
-            break
-    return rounds
-
-
-class _Maximisation:
-    """Rounds of expectation maximisation of the density on cells.
-
-    Parameters
-    ----------
-    likelihood
-        `(groups, cells)`.
-    count
-        `(groups,)` particles.
-    """
-
-    def __init__(self, likelihood: Likelihoods, count: Floats):
-        self._likelihood, self._count = likelihood, count
-        self._cells = likelihood.shape[1]
-        self._active = np.arange(self._cells)
-        self._density = np.full(self._cells, 1 / self._cells)
-        self._rounds = 0
-
-    def round(self) -> None:
-        """Once more: each particle is dealt out among the cells as the density now says."""
-        dealt = (self._count / self.explained()).astype(np.float32) @ self._likelihood
-        self._density *= dealt
-        self._density /= self._density.sum()
-        self._rounds += 1
-        if self._rounds % PRUNED == 0:
-            self._prune()
-
-    def explained(self) -> Floats:
-        """`(groups,)` likelihood of each group as the density now is."""
-        found = self._likelihood @ self._density.astype(np.float32)
-        return np.maximum(found, 1e-30).astype(np.float64)
-
-    @property
-    def density(self) -> Floats:
-        """`(cells,)`, its sum is 1."""
-        density = np.zeros(self._cells)
-        density[self._active] = self._density
-        return density
-
-    def _prune(self) -> None:
-        """Give up cells that hold next to nothing: they would only shrink further."""
-        keep = self._density * self._count.sum() > NOTHING
-        if keep.mean() < 0.8:
-            self._active, self._density = self._active[keep], self._density[keep]
-            self._likelihood = np.ascontiguousarray(self._likelihood[:, keep])
 
 
 def _likelihoods(found: Measured, cells: Floats) -> Likelihoods:

@@ -62,7 +62,7 @@ def measured(table: LatentTable, axes: Axes, prior: ArrayLike | None = None) -> 
         `(d, d)` covariance of the Gaussian that the method believed in; None: the unit matrix,
         as both of ours do. Infinite, if the table holds measurements and no posteriors.
     """
-    believed = np.eye(table.z_dim) if prior is None else np.asarray(prior, np.float64)
+    believed: Floats = np.eye(table.z_dim) if prior is None else np.asarray(prior, np.float64)
     posterior = np.linalg.inv(axes.covariance(table.covariance))
     if np.isinf(believed).any():
         before = np.zeros((len(axes.matrix),) * 2)

@@ -13,7 +13,6 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
 
 from napari_cryoai.core.errors import CryoAIError
-from napari_cryoai.heterogeneity.axes import Axes, whitened_axes
 from napari_cryoai.heterogeneity.clusters import log_density
 
 Floats = NDArray[np.float64]
@@ -110,7 +109,7 @@ class Along:
     nearest
         `(n,)` the place of the path that is next to each particle.
     distance
-        `(n,)` to it, in units of the particles' spread along each principal axis.
+        `(n,)` to it.
     """
 
     nearest: Rows
@@ -123,8 +122,7 @@ class Along:
 
 def along(z: ArrayLike, path: ArrayLike) -> Along:
     """Where particles `(n, d)` lie along a path `(m, d)`."""
-    axes = whitened_axes(z)
-    distance, nearest = cKDTree(axes.of(path)).query(axes.of(z))
+    distance, nearest = cKDTree(np.asarray(path, np.float64)).query(np.asarray(z, np.float64))
     return Along(nearest, distance)
 
 
@@ -135,30 +133,26 @@ def _through_particles(
     places = np.asarray(z, np.float64)
     if len(places) < 2:
         raise CryoAIError("there are too few particles to step on", remedy="Choose a straight path")
-    axes = whitened_axes(places)
-    tree = cKDTree(axes.of(places))
-    ends = tree.query(axes.of(through))[1]
+    ends = cKDTree(places).query(through)[1]
     stones = np.random.default_rng(seed).permutation(len(places))[:GRAPH_OF]
     stones = np.unique(np.concatenate([stones, ends]))
-    net = _Net.of(axes.of(places[stones]), neighbours, weight)
+    net = _Net.of(places[stones], neighbours, weight)
     stops = np.searchsorted(stones, ends)
-    legs = [net.way(int(a), int(b)) for a, b in pairwise(stops)]
-    return _joined(legs, through, places[stones], axes, count, weight)
+    legs = [places[stones[net.way(int(a), int(b))]] for a, b in pairwise(stops)]
+    return resampled(_joined(legs, through, smooth=weight > 0), count)
 
 
-def _joined(
-    legs: list[Rows], through: Floats, stones: Floats, axes: Axes, count: int, weight: float
-) -> Floats:
-    """One path: from anchor to anchor, each leg without the zigzag of its stepping stones."""
+def _joined(legs: list[Floats], through: Floats, *, smooth: bool) -> Floats:
+    """One line from anchor to anchor."""
     lines = []
-    for leg, first, last in zip(legs, through[:-1], through[1:], strict=True):
-        line = np.concatenate([first[None], stones[leg[1:-1]], last[None]])
-        lines.append(_smoothed(axes.of(line)) if weight else axes.of(line))
-    return axes.places(resampled(np.concatenate(lines), count))
+    for leg, (first, last) in zip(legs, pairwise(through), strict=True):
+        line = np.concatenate([first[None], leg[1:-1], last[None]])
+        lines.append(_smoothed(line) if smooth else line)
+    return np.concatenate(lines)
 
 
 def _smoothed(line: Floats, rounds: int = 4) -> Floats:
-    """A leg `(m, k)` as a smooth line of 65 points, its ends kept."""
+    """A leg as a smooth line of 65 points, without the zigzag of its stones, its ends kept."""
     if len(line) < 3 or not np.ptp(line, axis=0).any():
         return line
     for _ in range(rounds):

@@ -202,4 +202,6 @@ def background_power(stack: ParticleStack, rows: NDArray[np.intp]) -> Tensor:
         squares = transfer(particles, by_length(n).xy)[1].mean(1)
         power[torch.from_numpy(done)] /= squares[torch.from_numpy(done), None, None]
     circle = by_length(n)
-    return in_shells(circle.gather(power).mean(0), shells_of(circle.xy), n // 2 + 1)
+    mean = in_shells(circle.gather(power).mean(0), shells_of(circle.xy), n // 2 + 1)
+    mean[0] = mean[1]  # their own mean has been taken off
+    return mean

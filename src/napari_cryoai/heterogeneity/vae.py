@@ -32,8 +32,8 @@ WIDTH = 128
 BATCH = 256
 EVERY_TENTH = 10
 """Image that the network is judged by and does not learn from."""
-PATIENCE = 25
-"""Epochs without a better judgement, after which the training ends."""
+PATIENCE, STEADY = 10, 40
+"""Epochs without a better judgement, after which the rate is halved, or the training ends."""
 SAMPLES = 8
 """Places drawn from each posterior, for the moments of the coefficients."""
 
@@ -49,7 +49,7 @@ class VaeParams(CovarianceParams):
         description="Whose sums the maps are; at least the dimensions of the latent space.",
     )
     epochs: int = Field(
-        300, ge=1, le=100_000, title="Epochs", description="At most; it stops when it has learned."
+        500, ge=1, le=100_000, title="Epochs", description="At most; it stops when it has learned."
     )
     learning_rate: float = Field(
         2e-3, gt=0, lt=1, title="Learning rate", description="At its highest."
@@ -160,6 +160,7 @@ def trained(
     learn, judged = (~judges).nonzero()[:, 0], images.rows(judges.nonzero()[:, 0])
     noise = torch.randn(len(judged.response), params.z_dim, generator=generator)
     optimiser = torch.optim.AdamW(network.parameters(), params.learning_rate, weight_decay=1e-3)
+    slower = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, "max", 0.5, PATIENCE)
     best, best_bound, since = copy.deepcopy(network), -float("inf"), 0
     curve: list[dict[str, float]] = []
     for epoch in range(params.epochs):
@@ -172,10 +173,11 @@ def trained(
                 remedy="Give a lower learning rate",
             )
         curve.append({"epoch": epoch + 1, "bound": bound, "held_out_bound": judgement})
+        slower.step(judgement)
         since += 1
         if judgement > best_bound:
             best, best_bound, since = copy.deepcopy(network), judgement, 0
-        if since >= PATIENCE:
+        if since >= STEADY:
             break
         message = f"Autoencoder, epoch {epoch + 1}, bound {judgement:.3f}"
         yield Progress(epoch + 1, params.epochs, message)

@@ -22,11 +22,15 @@ def windowed(images: Tensor) -> Tensor:
     What lies beyond the particle is noise, and fills the corners of the map with noise. The radii
     are those that cryoSPARC and cryoDRGN take, as fractions of half the box.
     """
-    n = images.shape[-1]
-    window = sphere((n, n), INNER * n / 2, (OUTER - INNER) * n / 2, device=images.device)
+    window = image_window(images.shape[-1], images.device)
     rim = (window < 1) & (window > 0)
     level = images[:, rim].mean(1) if rim.any() else images.mean((1, 2))
     return (images - level[:, None, None]) * window
+
+
+def image_window(n: int, device: torch.device) -> Tensor:
+    """Disc `(n, n)` that `windowed` multiplies images by."""
+    return sphere((n, n), INNER * n / 2, (OUTER - INNER) * n / 2, device=device)
 
 
 def centring(particles: ParticleStack, xy: Tensor) -> Tensor:

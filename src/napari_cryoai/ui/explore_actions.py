@@ -56,7 +56,7 @@ class ExploreActions:
             "name": partial(self._with_some, selection.ask_name),
             "export": partial(self._with_some, selection.ask_export),
             "play": panel.path.toggle_play,
-            "keep": panel.keep_map,
+            "keep": panel.maps.keep,
             "home": panel.scatter.go_home,
         }
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Place = NDArray[np.float32]
 SUPPORT_S = 0.15
 """How often the support of a place is told while it moves."""
+QUICK = 2_000_000
+"""Coordinates of all particles, up to which that does not hold up the surface."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +128,8 @@ class LiveMap:
         step = round(model.pixel_size_A / self._model.pixel_size_A)
         faces = MAX_FACES if fine else self._pace.faces
         now = time.perf_counter()
-        asks = fine or now - self._asked > SUPPORT_S
+        quick = self._model.table.mean.size < QUICK
+        asks = fine or (quick and now - self._asked > SUPPORT_S)
         self._asked = now if asks else self._asked
         wish = _Wish(model, z.copy(), self.opened.level, fine, step, faces, asks)
         if self._busy is not None:

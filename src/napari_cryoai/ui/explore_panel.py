@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QDockWidget, QFileDialog, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from napari_cryoai.core.brush import near
-from napari_cryoai.core.contour import Contour
-from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.lasso import inside
+from napari_cryoai.core.selection_set import SelectionSet
 from napari_cryoai.ui import theme
 from napari_cryoai.ui.background import Background
 from napari_cryoai.ui.dock import DockPanel
@@ -26,7 +25,8 @@ from napari_cryoai.ui.explore_actions import EXPLORE_KEYS, ExploreActions
 from napari_cryoai.ui.explore_analysis import AnalysisPanel
 from napari_cryoai.ui.explore_check import CheckPanel
 from napari_cryoai.ui.explore_curves import TrainingCurves
-from napari_cryoai.ui.explore_live import Frame, LiveMap, look
+from napari_cryoai.ui.explore_live import Frame, LiveMap
+from napari_cryoai.ui.explore_maps import MapHandover
 from napari_cryoai.ui.explore_opening import Read, looked_at, read_folder
 from napari_cryoai.ui.explore_particle import ParticlePanel
 from napari_cryoai.ui.explore_path import PathPanel
@@ -40,7 +40,6 @@ from napari_cryoai.ui.latent_bar import AxesBar, ToolRow
 from napari_cryoai.ui.latent_scatter import LatentScatter
 from napari_cryoai.ui.latent_session import Opened, latent_session_of, set_latent_panel
 from napari_cryoai.ui.latent_tools import Combine, LatentTool
-from napari_cryoai.ui.map_session import COLOURS, OpenMap, map_panel_of, map_session_of
 from napari_cryoai.ui.parts import Banners, Section, SectionColumn, button, counted, hint
 
 WHAT_NEXT = (
@@ -51,7 +50,6 @@ WHAT_NEXT = (
     "4.  Ask which particles have density in a region"
 )
 TRAIN = "Train from particles"
-_SLOW_TREE = 30_000
 AUTOSAVE_MS = 1500
 
 
@@ -66,6 +64,7 @@ class ExplorePanel(DockPanel):
         self.live = LiveMap(self.viewer, self.background)
         self.banners = Banners(self)
         self._reading = False
+        self._saved: SelectionSet | None = None
         self._keep = QTimer(self, interval=AUTOSAVE_MS, singleShot=True)
         self._keep.timeout.connect(self._save_selections)
         self._build()
@@ -102,43 +101,6 @@ class ExplorePanel(DockPanel):
         """Show a latent space that is in memory."""
         self._read(partial(looked_at, source))
 
-    def keep_map(self) -> None:
-        """Copy the map at the cursor to the Map panel."""
-        if self.session.source is None:
-            return
-        z, name = self.session.z.copy(), f"{self.session.source.name} {self._words()}"
-        level = self.live.opened.level if self.live.opened is not None else None
-
-        def keep(read: Any) -> None:
-            opened = self.add_map(name, read.density, read.contour, level)
-            self.banners.show_message(f"Kept as '{opened.name}' in the Map panel")
-
-        self.background.submit(partial(look, self.session.model, z), keep)
-
-    def add_map(
-        self, name: str, density: DensityMap, contour: Contour, level: float | None = None
-    ) -> OpenMap:
-        """Show a map in the Map panel, in another colour than the one at the cursor."""
-        if map_panel_of(self.viewer) is None and hasattr(self.viewer, "window"):
-            self.viewer.window.add_plugin_dock_widget("napari-cryoai", "Map", tabify=True)
-            self._stay_in_front()
-        session = map_session_of(self.viewer)
-        opened = session.add(name, density, contour)
-        if self.live.opened is not None and opened.colour == self.live.opened.colour:
-            session.show(opened, colour=COLOURS[len(session.maps) % len(COLOURS)])
-        if level is not None:
-            session.set_level(opened, level)
-        return opened
-
-    def save_map(self) -> None:
-        """Choose a file for the map at the cursor."""
-        if self.session.source is None:
-            return
-        path, _ = QFileDialog.getSaveFileName(self, "Save the map", "map.mrc", "Maps (*.mrc)")
-        if path:
-            task = partial(_write_map, self.session.model, self.session.z.copy(), Path(path))
-            self.background.submit(task, self.banners.show_message)
-
     def undo(self) -> None:
         """Take back the last step of the selection, or of the path while that is drawn."""
         if self.session.source is not None:
@@ -174,18 +136,19 @@ class ExplorePanel(DockPanel):
 
     def _build(self) -> None:
         session, say, slow = self.session, self.banners.show_message, self.slow
+        self.maps = MapHandover(session, self.live, self.viewer, slow, say, self)
         self.scatter = LatentScatter(session, self)
         self.axes = AxesBar(session, self)
         self.tools = ToolRow(self.scatter, self.undo, self.redo, self)
         self.support = hint("", self)
         self.reading = hint("", self)
-        self.place = PlacePanel(session, self.live, self.keep_map, self.save_map, self)
+        self.place = PlacePanel(session, self.live, self.maps.keep, self.maps.ask_save, self)
         self.selection = SelectionPanel(session, slow, say, self)
         self.path = PathPanel(session, self.scatter, self.live, self.viewer, slow, say, self)
-        self.region = RegionPanel(session, self.live, self.viewer, slow, say, self.add_map, self)
+        self.region = RegionPanel(session, self.live, self.viewer, slow, say, self.maps.add, self)
         self.particle = ParticlePanel(session, self.scatter, slow, say, self)
         self.analysis = AnalysisPanel(session, slow, say, self)
-        self.check = CheckPanel(session, say, self.add_map, self)
+        self.check = CheckPanel(session, say, self.maps.add, self)
         self.curves = TrainingCurves(self)
         self.train = TrainPanel(slow, say, self)
         bar = QHBoxLayout()
@@ -262,6 +225,8 @@ class ExplorePanel(DockPanel):
         session.plane_changed.connect(self._plant)
         session.place_changed.connect(self._on_place)
         session.selection_changed.connect(self._on_selection)
+        self.path.path.anchors_changed.connect(self._name_steps)
+        self.tools.taken.connect(self._name_steps)
         self.live.drawn.connect(self._on_drawn)
 
     def _bind(self) -> None:
@@ -304,6 +269,8 @@ class ExplorePanel(DockPanel):
 
     def _on_opened(self) -> None:
         self._plant()
+        if self.session.source is not None:
+            self._saved = self.session.selections.state
         self._on_selection()
         source = self.session.source
         self.curves.set_rounds(source.rounds if source is not None else {})
@@ -313,7 +280,7 @@ class ExplorePanel(DockPanel):
         """Look up in a thread what finds the nearest particle, where that takes long."""
         if self.session.source is not None:
             plane = self.session.plane
-            if len(plane.xy) > _SLOW_TREE:
+            if not plane.ready:
                 self.background.submit(lambda: plane.tree, lambda _tree: None)
 
     def _on_place(self, final: bool) -> None:
@@ -350,28 +317,27 @@ class ExplorePanel(DockPanel):
             return
         selections = self.session.selections
         self._keep.start()
-        self.tools.name_steps(selections.undo_label, selections.redo_label)
+        self._name_steps()
         n = counted(selections.count, "particle") if selections.count else ""
         self.sections["Selection"].set_title(f"Selection: {n}" if n else "Selection")
+
+    def _name_steps(self) -> None:
+        """What undo and redo do next: with the path tool in hand, they are first about the path."""
+        if self.session.source is None:
+            return
+        selections, path = self.session.selections, self.path.path
+        undo, redo = selections.undo_label, selections.redo_label
+        if self.scatter.tool is LatentTool.PATH:
+            undo, redo = path.undo_label or undo, path.redo_label or redo
+        self.tools.name_steps(undo, redo)
 
     def _save_selections(self) -> None:
         """In a thread, when no other change has come for a while."""
         source = self.session.source
-        if source is not None and self.session.selections.state != source.selections:
-            self.slow.submit(partial(save, source, self.session.selections.state), lambda _: None)
-
-    def _words(self) -> str:
-        """The place, short enough for a name."""
-        plane, point = self.session.plane, self.session.point
-        return f"{plane.x.name} {point[0]:.2g}, {plane.y.name} {point[1]:.2g}"
-
-    def _stay_in_front(self) -> None:
-        """A dock that is added as a tab hides ours."""
-        dock = self.parent()
-        while dock is not None and not isinstance(dock, QDockWidget):
-            dock = dock.parent()
-        if dock is not None:
-            dock.raise_()
+        if source is None or self.session.selections.state == self._saved:
+            return
+        self._saved = self.session.selections.state
+        self.slow.submit(partial(save, source, self._saved), lambda _: None)
 
     def _refresh(self) -> None:
         there = self.session.source is not None
@@ -402,10 +368,3 @@ def _demo() -> Read:
     from napari_cryoai.ui.latent_demo import demo
 
     return looked_at(demo())
-
-
-def _write_map(model: Any, z: NDArray[np.float32], path: Path) -> str:
-    from napari_cryoai.io.maps import write_map
-
-    write_map(path, model.decode(z))
-    return f"Wrote the map to {path}"

@@ -36,10 +36,10 @@ from napari_cryoai.ui.latent_session import LatentSession
 from napari_cryoai.ui.parts import button, hint
 
 KINDS: dict[Kind, str] = {
-    "straight": "straight from anchor to anchor",
-    "spline": "smooth through the anchors",
-    "graph": "from particle to particle",
-    "dense": "where particles are dense",
+    "straight": "straight lines",
+    "spline": "smooth curve",
+    "graph": "along particles",
+    "dense": "through density",
 }
 _QUICK: tuple[Kind, ...] = ("straight", "spline")
 _GRAB_PX = 11.0
@@ -141,11 +141,14 @@ class PathPanel(QWidget):
         self.kind = QComboBox(self)
         self.kind.addItems(list(KINDS.values()))
         self.kind.setAccessibleName("How the path runs")
+        self.kind.setToolTip(
+            "Straight or smooth from anchor to anchor; from particle to neighbouring particle;\n"
+            "or where particles are dense, as a motion of little free energy goes"
+        )
         self.count = QSpinBox(self)
         self.count.setRange(2, 500)
         self.count.setValue(24)
-        self.count.setSuffix(" maps")
-        self.count.setMinimumWidth(104)
+        self.count.setMinimumWidth(84)
         self.count.setAccessibleName("Maps along the path")
         self.closed = QCheckBox("Closed", self)
         self.closed.setToolTip("Back to the first anchor")
@@ -159,6 +162,7 @@ class PathPanel(QWidget):
         self.job = JobBar(self)
         first, second, third = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         first.addWidget(self.kind, 1)
+        first.addWidget(QLabel("Maps", self))
         first.addWidget(self.count)
         second.addWidget(self.play, 1)
         second.addWidget(self.closed)
@@ -268,16 +272,17 @@ class PathPanel(QWidget):
             self.path.set_places(np.zeros((0, len(self.session.z)), np.float32))
             return
         table, count = self.session.model.table, self.count.value()
+        find = partial(work.places_along, table, anchors, count, self.closed.isChecked())
         if kind in _QUICK or self._grabbed is not None:
             quick: Kind = kind if kind in _QUICK else "straight"
             try:
-                self._take_places(self._ask, work.places_along(table, anchors, quick, count))
+                self._take_places(self._ask, find(quick))
             except CryoAIError as error:
                 self._not_found(error)
         else:
             self.words.setText("Finding the way…")
             self.background.submit(
-                partial(work.places_along, table, anchors, kind, count),
+                partial(find, kind),
                 partial(self._take_places, self._ask),
                 self._not_found,
             )

@@ -24,21 +24,26 @@ Floats = NDArray[np.float32]
 PLACES = "places.txt"
 
 
-def places_along(table: LatentTable, anchors: Sequence[Floats], kind: Kind, count: int) -> Floats:
+def places_along(
+    table: LatentTable, anchors: Sequence[Floats], count: int, closed: bool, kind: Kind
+) -> Floats:
     """`(count, d)` places along the path through anchors.
+
+    Of a closed one, whose last anchor is its first, the last place would be the first again.
 
     Raises
     ------
     CryoAIError
         If the anchors are all in one place, or particles too few.
     """
+    n = count + closed
     found = {
-        "straight": partial(paths.straight, anchors, count),
-        "spline": partial(paths.spline, anchors, count),
-        "graph": partial(paths.graph, table.mean, anchors, count),
-        "dense": partial(paths.dense, table.mean, anchors, count),
+        "straight": partial(paths.straight, anchors, n),
+        "spline": partial(paths.spline, anchors, n),
+        "graph": partial(paths.graph, table.mean, anchors, n),
+        "dense": partial(paths.dense, table.mean, anchors, n),
     }[kind]()
-    return np.asarray(found, np.float32)
+    return np.asarray(found[:count], np.float32)
 
 
 def counts_along(table: LatentTable, places: Floats) -> NDArray[np.intp]:

@@ -133,6 +133,7 @@ class RegionPanel(QWidget):
         self.words = QLabel(self)
         self.words.setWordWrap(True)
         self.select_button = button("Select", self.select, primary=True)
+        self.select_button.setMinimumWidth(76)
         self.difference = button(
             "Map the difference", self.show_difference, icon="map",
             tip="Mean map of the selected particles minus that of the others",

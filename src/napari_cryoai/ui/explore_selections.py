@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
+    QHeaderView,
     QInputDialog,
     QLabel,
     QLineEdit,
@@ -68,6 +69,8 @@ class SelectionPanel(QWidget):
         self.named = QTreeWidget(self)
         self.named.setHeaderLabels(["Name", "Particles"])
         self.named.setRootIsDecorated(False)
+        self.named.header().setStretchLastSection(False)
+        self.named.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.named.setFixedHeight(112)
         self.named.setAccessibleName("Named selections")
         self.named.itemDoubleClicked.connect(lambda _item, _column: self.choose())

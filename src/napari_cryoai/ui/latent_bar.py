@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -93,7 +93,15 @@ class AxesBar(QWidget):
 
 
 class ToolRow(QWidget):
-    """The tools, undo and redo; below, the size of the brush."""
+    """The tools, undo and redo; below, the size of the brush.
+
+    Signals
+    -------
+    taken()
+        Another tool is in hand.
+    """
+
+    taken = Signal()
 
     def __init__(
         self,
@@ -131,6 +139,7 @@ class ToolRow(QWidget):
         self.buttons[tool].setChecked(True)
         self._brush.setVisible(tool is LatentTool.BRUSH)
         self.scatter.take(tool)
+        self.taken.emit()
 
     def name_steps(self, undo: str | None, redo: str | None) -> None:
         """Say in the tooltips what would be undone and redone."""

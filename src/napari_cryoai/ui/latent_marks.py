@@ -171,7 +171,8 @@ def numbers(values: list[float]) -> list[str]:
         return [f"{v:.1e}" for v in values]
     step = min((b - a for a, b in pairwise(values)), default=largest or 1.0)
     places = max(0, -int(np.floor(np.log10(step) + 1e-9)))
-    return [f"{v:,.{places}f}".replace("-0.0", "0.0") if v else f"{0:.{places}f}" for v in values]
+    rounded = (round(v, places) + 0.0 for v in values)  # 0.0 takes the sign from a zero
+    return [f"{v:,.{places}f}" for v in rounded]
 
 
 def _draw_scale(painter: QPainter, bar: QRectF, tint: Tint) -> None:

@@ -88,6 +88,16 @@ class LatentPath:
         self._set(self._undone.pop())
         return True
 
+    @property
+    def undo_label(self) -> str | None:
+        """What `undo` would take back."""
+        return "Change the path" if self._done else None
+
+    @property
+    def redo_label(self) -> str | None:
+        """What `redo` would repeat."""
+        return "Change the path" if self._undone else None
+
     def set_places(self, places: Floats) -> None:
         """What lies along the path."""
         self.places = places

@@ -14,7 +14,7 @@ from napari_cryoai.ui import latent_colours as colours
 from napari_cryoai.ui.latent_colours import Tint
 from napari_cryoai.ui.latent_view import View
 
-FEW_IN_VIEW, PIXELS_EACH = 20_000, 14
+FEW_IN_VIEW, PIXELS_EACH = 20_000, 25
 """Discs are drawn of at most so many particles, and where each has so many pixels."""
 _CROWD = 3
 """So many particles to a pixel make a smooth picture; of fewer, cells are two pixels wide."""

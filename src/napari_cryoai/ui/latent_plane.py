@@ -17,6 +17,8 @@ Rest = Literal["nearby", "hold", "particle"]
 """What the coordinates that a plane does not show do while the cursor moves: they follow the mean
 of the particles nearby, stay, or are those of the nearest particle."""
 NEIGHBOURS = 40
+AT_ONCE = 50_000
+"""Particles that can be looked through without a stutter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,11 @@ class Plane:
         rows = np.stack([self.x.direction, self.y.direction])
         return rows if np.linalg.matrix_rank(rows) == 2 or self.table.z_dim == 1 else None
 
+    @property
+    def ready(self) -> bool:
+        """Whether the nearest particle is found at once; of many, `tree` is to be made first."""
+        return "tree" in self.__dict__ or len(self.xy) <= AT_ONCE
+
     @cached_property
     def tree(self) -> tuple[cKDTree, NDArray[np.intp]]:
         """For the nearest particle, in units of the scatter along each axis; and their rows."""
@@ -55,7 +62,9 @@ class Plane:
         return cKDTree(self.xy[rows] / self._scale, compact_nodes=False, balanced_tree=False), rows
 
     def nearest(self, point: NDArray[np.floating], count: int = 1) -> NDArray[np.intp]:
-        """Rows of the particles nearest to a point, the nearest first."""
+        """Rows of the particles nearest to a point, the nearest first; none while not `ready`."""
+        if not self.ready:
+            return np.zeros(0, np.intp)
         tree, rows = self.tree
         if not len(rows):
             return rows
@@ -63,12 +72,17 @@ class Plane:
         return rows[np.atleast_1d(found)]
 
     def point_of(self, z: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Where a place `(d,)` lies: exact in a flat plane, else where its nearest particle is."""
+        """Where a place `(d,)` lies: exact in a flat plane, else where its nearest particle is.
+
+        Of very many particles, every so many are looked at for that.
+        """
         if self.directions is not None:
             return self.directions @ np.asarray(z, float) - self._origin
-        away = np.square(self.table.mean - np.asarray(z, np.float32)).sum(1)
-        away[~np.isfinite(self.xy).all(1)] = np.inf
-        return self.xy[int(away.argmin())].astype(float)
+        some = slice(None, None, -(-len(self.xy) // AT_ONCE))
+        xy = self.xy[some]
+        away = np.square(self.table.mean[some] - np.asarray(z, np.float32)).sum(1)
+        away[~np.isfinite(xy).all(1)] = np.inf
+        return xy[int(away.argmin())].astype(float)
 
     def z_at(
         self, point: NDArray[np.floating], now: NDArray[np.floating], rest: Rest

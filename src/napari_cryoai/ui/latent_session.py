@@ -89,6 +89,7 @@ class LatentSession:
         self._plane: Plane | None = None
         self._selections: Selections | None = None
         self._tints: dict[str, Tint] = {}
+        self._point: NDArray[np.float64] | None = None
 
     # What is there ------------------------------------------------------------------------------
 
@@ -124,13 +125,15 @@ class LatentSession:
     @property
     def point(self) -> NDArray[np.float64]:
         """Where the cursor lies in the plane."""
-        return self.plane.point_of(self.z)
+        if self._point is None:
+            self._point = self.plane.point_of(self.z)
+        return self._point
 
     # What changes it ----------------------------------------------------------------------------
 
     def open(self, source: Opened | None) -> None:
         """Turn to another latent space; the cursor begins in the midst of the particles."""
-        self.source = source
+        self.source, self._point = source, None
         self._tints = {}
         self.coloured_by = PLAIN
         if source is None:
@@ -178,12 +181,17 @@ class LatentSession:
 
     def move_to(self, z: NDArray[np.floating], *, final: bool = True) -> None:
         """Put the cursor at a place `(d,)`; with `final=False` while it is dragged, then once."""
-        self.z = np.asarray(z, np.float32)
+        self.z, self._point = np.asarray(z, np.float32), None
         self.place_changed.emit(final)
 
     def move_to_point(self, point: NDArray[np.floating], *, final: bool = True) -> None:
         """Put the cursor at a point of the plane."""
-        self.move_to(self.plane.z_at(point, self.z, self.rest), final=final)
+        plane = self.plane
+        self.z = plane.z_at(point, self.z, self.rest)
+        self._point = None
+        if plane.directions is None and len(near := plane.nearest(point)):
+            self._point = plane.xy[near[0]].astype(float)
+        self.place_changed.emit(final)
 
     def let_go(self) -> None:
         """The panel goes, whose parts alone have listened."""
@@ -194,6 +202,7 @@ class LatentSession:
             signal.disconnect()
 
     def _plane_of(self, x: str, y: str) -> Plane:
+        self._point = None
         return Plane(self.columns[x], self.columns[y], self.model.table)
 
 

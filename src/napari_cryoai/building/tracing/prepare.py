@@ -102,7 +102,7 @@ def _check(density: DensityMap) -> None:
     problem = None
     if not np.isfinite(density.data).all():
         problem = "the map holds numbers that are not finite"
-    elif float((smooth := _without_spikes(density.data)).min()) == float(smooth.max()):
+    elif np.ptp(_without_spikes(density.data)) == 0:
         problem = "the map is constant: there is nothing in it"
     elif min(density.extent_A) < FEWEST_A:
         problem = (
