@@ -32,7 +32,9 @@ def deconvolved(likelihood: Likelihoods, count: Floats, seed: int) -> Job[tuple[
     seed
         Of which particles are in which half.
     """
-    one = np.random.default_rng(seed).binomial(count.astype(np.int64), 0.5).astype(np.float64)
+    # A stream of its own: what was simulated with the same seed shall not be split by its states.
+    random = np.random.default_rng([seed, *b"halves"])
+    one = random.binomial(count.astype(np.int64), 0.5).astype(np.float64)
     rounds = yield from _best_rounds(likelihood, one, count - one)
     fit = _Maximisation(likelihood, count)
     for i in range(rounds):

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import chi2
 from torch import Tensor, nn
 
 from napari_cryoai.core.density_map import DensityMap
@@ -21,7 +22,7 @@ from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.latent_table import LatentTable
 
 Method = Literal["covariance", "vae"]
-FEW = 25.0
+FEW = 25
 """Fewer particles than these around a place say little about the map there."""
 
 
@@ -32,20 +33,22 @@ class Support:
     Attributes
     ----------
     particles
-        How many particles' worth of posterior lie there, each at its own width.
-    outside
-        Whether the place lies beyond all particles: the map there is extrapolated.
+        How many particles may lie there: those whose posterior holds the place within its 95 %.
     """
 
-    particles: float
-    outside: bool
+    particles: int
+
+    @property
+    def outside(self) -> bool:
+        """Whether the place lies beyond all particles: the map there is extrapolated."""
+        return self.particles == 0
 
     def text(self) -> str:
         """In a few words."""
         if self.outside:
             return "No particles here: extrapolated"
         few = ", too few to trust details" if self.particles < FEW else ""
-        return f"About {self.particles:,.0f} particles{few}"
+        return f"{self.particles:,} particles may be here{few}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +118,7 @@ class LatentModel:
         """How well the data know the place `(d,)`."""
         place = np.asarray(z, np.float32)
         away = ((self.table.mean - place) ** 2 * self._precision).sum(1)
-        particles = float(np.exp(-0.5 * away).sum())
-        return Support(particles, bool(away.min() > 3.0**2 * self.z_dim))
+        return Support(int((away < chi2.ppf(0.95, self.z_dim)).sum()))
 
     @cached_property
     def _columns(self) -> Tensor:
