@@ -175,7 +175,7 @@ class CryoDrgn:
     def epoch_seconds(self) -> list[float]:
         """Of each epoch, as its log tells them."""
         log = _log(self.folder).read_text()
-        times = re.findall(r"Finished in (\d+):(\d+):([\d.]+)", log)
+        times = re.findall(r"Epoch: .*Finished in (\d+):(\d+):([\d.]+)", log)
         return [3600 * int(h) + 60 * int(m) + float(s) for h, m, s in times]
 
     def latents(self, epoch: int) -> NDArray[np.float64]:

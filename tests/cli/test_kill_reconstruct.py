@@ -28,8 +28,8 @@ SLOWLY = f"""
 import time
 from napari_cryoai.reconstruction import output, reconstruct
 output.EVERY_S, reconstruct.BATCH_BYTES = 0.0, 4 * {N} * {N} * 20
-accumulate = reconstruct.accumulate
-reconstruct.accumulate = lambda *args: (time.sleep(0.05), accumulate(*args))
+accumulate = reconstruct.insert_particles
+reconstruct.insert_particles = lambda *args: (time.sleep(0.05), accumulate(*args))
 from napari_cryoai.cli import main
 main()
 """

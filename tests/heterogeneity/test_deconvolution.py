@@ -50,7 +50,8 @@ def test_a_group_of_two_counts_as_two_particles():
     twice = np.repeat(likelihood, 2, 0)
     one, _ = finish(deconvolved(likelihood, np.full(200, 2.0), 0))
     other, _ = finish(deconvolved(twice, np.ones(400), 0))
-    assert np.abs(one.cumsum() - other.cumsum()).max() < 0.1
+    # Where it is cut in halves differs, so peaks may be sharper or blunter; not how full they are.
+    assert one[CELLS < 0].sum() == pytest.approx(other[CELLS < 0].sum(), abs=0.02)
 
 
 def test_it_can_be_cancelled():

@@ -13,8 +13,8 @@ from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.io.particle_stacks import read_particles
 from napari_cryoai.jobs.progress import finish
+from napari_cryoai.physics import particle_insertion
 from napari_cryoai.physics.fsc import fsc
-from napari_cryoai.reconstruction import accumulate
 from napari_cryoai.reconstruction.halves import split_halves
 from napari_cryoai.reconstruction.output import FileStore, write_reconstruction
 from napari_cryoai.reconstruction.reconstruct import (
@@ -65,7 +65,7 @@ def test_flipped_and_premultiplied_images_give_the_same_map(stack, monkeypatch):
 
     Without the window, which does not commute with it.
     """
-    monkeypatch.setattr(accumulate, "windowed", lambda images: images)
+    monkeypatch.setattr(particle_insertion, "windowed", lambda images: images)
     found = finish(reconstruct(PARAMS, stack))
     from napari_cryoai.physics import fourier
     from napari_cryoai.physics.ctf import CTF

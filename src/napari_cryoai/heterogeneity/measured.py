@@ -63,11 +63,10 @@ def measured(table: LatentTable, axes: Axes, prior: ArrayLike | None = None) -> 
         as both of ours do. Infinite, if the table holds measurements and no posteriors.
     """
     believed: Floats = np.eye(table.z_dim) if prior is None else np.asarray(prior, np.float64)
-    posterior = np.linalg.inv(axes.covariance(table.covariance))
-    if np.isinf(believed).any():
-        before = np.zeros((len(axes.matrix),) * 2)
-    else:
-        before = np.linalg.inv(axes.covariance(believed))
+    posterior: Floats = np.asarray(np.linalg.inv(axes.covariance(table.covariance)), np.float64)
+    before: Floats = np.zeros((len(axes.matrix),) * 2)
+    if not np.isinf(believed).any():
+        before = np.asarray(np.linalg.inv(axes.covariance(believed)), np.float64)
     precision = _positive(posterior - before, posterior)
     # The prior's centre is the latent space's own 0, wherever the axes have theirs.
     centre = axes.of(np.zeros((1, table.z_dim)))[0]
