@@ -28,10 +28,12 @@ from napari_cryoai.physics.particle_insertion import insert_particles
 
 Weights = NDArray[np.float64]
 
-BANDWIDTHS = (0.5, 1.0, 2.0, 4.0)
-"""In typical standard deviations of a particle's own place."""
+NARROWEST, WIDER, STEPS = 0.5, 2**0.5, 14
+"""Bandwidths, in typical standard deviations of a particle's own place: the first, and growth."""
+TRIED = 4
+"""Bandwidths that are compared, from the first on that takes enough particles."""
+FEWEST = 100
 NEGLIGIBLE = 0.01
-FEWEST = 50
 BATCH_BYTES = 8 << 20
 
 
@@ -82,12 +84,31 @@ def kernel_weights(table: LatentTable, z: ArrayLike, bandwidth: float) -> Weight
     return weights
 
 
+def bandwidths_at(table: LatentTable, z: ArrayLike) -> list[float]:
+    """Bandwidths at a place, the narrowest of which takes as many particles as a map needs.
+
+    Raises
+    ------
+    CryoAIError
+        If there are too few particles around.
+    """
+    worth = 0.0
+    for step in range(STEPS):
+        first = NARROWEST * WIDER**step
+        worth = float(kernel_weights(table, z, first).sum())
+        if worth >= FEWEST:
+            return [first * WIDER**more for more in range(TRIED)]
+    raise CryoAIError(
+        f"only {worth:.0f} particles' worth of images lie there",
+        remedy=f"Choose a place where the density is higher ({FEWEST} at least)",
+    )
+
+
 def state(
     table: LatentTable,
     stack: ParticleStack,
     z: ArrayLike,
     *,
-    bandwidths: Sequence[float] = BANDWIDTHS,
     device: str = "auto",
 ) -> Job[State]:
     """Reconstruct the state at the place `(d,)`, at the full size of the images.
@@ -107,12 +128,8 @@ def state(
             f"there are {len(stack):,} particles, and places of {len(table):,}",
             remedy="Give the file of particles that the latent space was trained on",
         )
+    bandwidths = bandwidths_at(table, z)
     narrow = kernel_weights(table, z, bandwidths[0])
-    if narrow.sum() < FEWEST:
-        raise CryoAIError(
-            f"only {narrow.sum():.0f} particles' worth of images lie there",
-            remedy=f"Choose a place where the density is higher ({FEWEST} at least)",
-        )
     halves: list[list[Tensor]] = []
     rows = np.arange(len(table))
     for i, mine in enumerate((rows[::2], rows[1::2])):
