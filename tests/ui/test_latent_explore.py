@@ -176,6 +176,15 @@ def test_far_from_all_particles_the_user_is_told(panel: ExplorePanel, wait: Any)
     wait(lambda: "extrapolated" in panel.support.text())
 
 
+def test_a_latent_space_of_noise_is_called_one(
+    make_explorer: Any, source: Opened, wait: Any
+) -> None:
+    words = "No structure in z beyond noise"
+    panel = make_explorer()
+    panel.show_source(replace(source, config={"structure_found": False, "structure": words}))
+    wait(lambda: words in panel.support.text())
+
+
 def test_sliders_show_the_place_and_move_it(panel: ExplorePanel) -> None:
     panel.place.sliders[2].setValue(300)
     low, high = panel.place._spans[2]

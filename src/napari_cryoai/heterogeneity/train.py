@@ -86,6 +86,9 @@ def check_folder(folder: Path) -> None:
 
 def _said(trained: Trained) -> dict[str, Any]:
     held_out = trained.held_out
-    return {"held_out_gain": held_out.gain, "held_out_error": held_out.error} | {
-        "structure": held_out.text()
+    return {
+        "held_out_gain": held_out.gain,
+        "held_out_error": held_out.error,
+        "structure_found": held_out.found,
+        "structure": held_out.text(),
     }

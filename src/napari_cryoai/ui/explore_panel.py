@@ -288,7 +288,9 @@ class ExplorePanel(DockPanel):
 
     def _on_drawn(self, frame: Frame, fine: bool) -> None:
         if frame.support is not None:
-            self._say_support(frame.support.text(), frame.support.outside)
+            doubt = self.session.source.doubt if self.session.source else ""
+            words = "\n".join(filter(None, (doubt, frame.support.text())))
+            self._say_support(words, frame.support.outside or bool(doubt))
         if fine:
             self.place.level.update()
 

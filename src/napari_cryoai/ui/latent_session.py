@@ -49,6 +49,12 @@ class Opened:
     selections: SelectionSet | None = None
 
     @property
+    def doubt(self) -> str:
+        """What the training found against the whole latent space; empty if nothing."""
+        found = self.config.get("structure_found", True)
+        return "" if found else str(self.config.get("structure", ""))
+
+    @property
     def name(self) -> str:
         """What the user calls it."""
         return self.folder.name if self.folder is not None else "latent space"
