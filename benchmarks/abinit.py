@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 
 from napari_cryoai.core.particle_stack import ParticleStack
-from napari_cryoai.heterogeneity.abinit import AbInitio, AbInitioParams, abinit
-from napari_cryoai.heterogeneity.pose_errors import pose_errors
-from napari_cryoai.heterogeneity.pose_states import refine_poses
+from napari_cryoai.heterogeneity.poses.abinit import AbInitio, AbInitioParams, abinit
+from napari_cryoai.heterogeneity.poses.errors import pose_errors
+from napari_cryoai.heterogeneity.poses.states import refine_poses
 from napari_cryoai.io.particle_stacks import read_particles
 from napari_cryoai.io.structures import read_structure
 from napari_cryoai.jobs.progress import finish

@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_cryoai.heterogeneity.evaluate import drawn_rows, evaluate, evaluate_maps
 from napari_cryoai.heterogeneity.output import TRAINING, read_model
+from napari_cryoai.heterogeneity.scoring.evaluate import drawn_rows, evaluate, evaluate_maps
 from napari_cryoai.io.maps import read_map
 from napari_cryoai.io.particle_truth import ParticleSetTruth
 

@@ -17,11 +17,11 @@ from rich.table import Table
 from scipy.spatial.transform import Rotation
 
 from napari_cryoai.core.latent_table import LatentTable
-from napari_cryoai.heterogeneity.axes import coordinate_axes
-from napari_cryoai.heterogeneity.clusters import hills
-from napari_cryoai.heterogeneity.control import structure
-from napari_cryoai.heterogeneity.landscape import landscape
-from napari_cryoai.heterogeneity.leakage import leakage
+from napari_cryoai.heterogeneity.analysis.axes import coordinate_axes
+from napari_cryoai.heterogeneity.analysis.clusters import hills
+from napari_cryoai.heterogeneity.analysis.control import structure
+from napari_cryoai.heterogeneity.analysis.landscape import landscape
+from napari_cryoai.heterogeneity.analysis.leakage import leakage
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from napari_cryoai.cli import main
 from napari_cryoai.core.density_map import DensityMap
-from napari_cryoai.heterogeneity.kernel import kernel_weights
+from napari_cryoai.heterogeneity.engines.kernel import kernel_weights
 from napari_cryoai.heterogeneity.output import read_config, read_latents
 from napari_cryoai.io.maps import read_map, write_map
 from napari_cryoai.physics.simulators.conformers import Conformers

@@ -10,7 +10,7 @@ import torch
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.latent_table import LatentTable
-from napari_cryoai.heterogeneity.head import Head
+from napari_cryoai.heterogeneity.engines.head import Head
 from napari_cryoai.heterogeneity.model import LatentModel
 from napari_cryoai.heterogeneity.output import (
     CONFIG,

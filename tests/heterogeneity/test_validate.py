@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_cryoai.core.errors import CryoAIError
-from napari_cryoai.heterogeneity.covariance import CovarianceParams, covariance
+from napari_cryoai.heterogeneity.engines.covariance import CovarianceParams, covariance
 from napari_cryoai.heterogeneity.model import LatentModel
 from napari_cryoai.heterogeneity.validate import mean_map, validate
 from napari_cryoai.jobs.progress import finish

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_cryoai.cli.evaluate_params import EvaluateHeterogeneityParams
-from napari_cryoai.heterogeneity.evaluate import evaluate, on_grid
 from napari_cryoai.heterogeneity.output import read_model
-from napari_cryoai.heterogeneity.scores import HeterogeneityScores
+from napari_cryoai.heterogeneity.scoring.evaluate import evaluate, on_grid
+from napari_cryoai.heterogeneity.scoring.scores import HeterogeneityScores
 from napari_cryoai.io.atomic import write_text
 from napari_cryoai.io.guards import check_writable
 from napari_cryoai.io.maps import read_map

@@ -11,8 +11,8 @@ import click
 
 from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
 from napari_cryoai.cli.particle_options import particle_files, particle_options
+from napari_cryoai.heterogeneity.engines.vae import VaeParams
 from napari_cryoai.heterogeneity.train import METHODS, train
-from napari_cryoai.heterogeneity.vae import VaeParams
 from napari_cryoai.io.maps import read_map
 from napari_cryoai.jobs.run import run_to_console
 

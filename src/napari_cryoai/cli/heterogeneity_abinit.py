@@ -15,10 +15,10 @@ from napari_cryoai.cli.options import PATH, errors_told, params_from, params_opt
 from napari_cryoai.cli.particle_options import particle_files, particle_options
 from napari_cryoai.core.errors import naming
 from napari_cryoai.core.particle_stack import ParticleStack
-from napari_cryoai.heterogeneity.abinit import AbInitio, AbInitioParams, abinit, check_images
-from napari_cryoai.heterogeneity.abinit_output import PARTICLES, with_poses, write_abinit
-from napari_cryoai.heterogeneity.abinit_states import poses_of_states
-from napari_cryoai.heterogeneity.covariance import CovarianceParams
+from napari_cryoai.heterogeneity.engines.covariance import CovarianceParams
+from napari_cryoai.heterogeneity.poses.abinit import AbInitio, AbInitioParams, abinit, check_images
+from napari_cryoai.heterogeneity.poses.abinit_output import PARTICLES, with_poses, write_abinit
+from napari_cryoai.heterogeneity.poses.abinit_states import poses_of_states
 from napari_cryoai.heterogeneity.train import train
 from napari_cryoai.io.guards import check_writable
 from napari_cryoai.io.particle_files import ParticleFiles

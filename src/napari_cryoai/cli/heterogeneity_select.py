@@ -14,7 +14,7 @@ from napari_cryoai.core.errors import CryoAIError, naming
 from napari_cryoai.core.latent_table import LatentTable
 from napari_cryoai.core.selection_set import Mask
 from napari_cryoai.heterogeneity.runs import read_run
-from napari_cryoai.heterogeneity.select import select_particles
+from napari_cryoai.heterogeneity.selection.select import select_particles
 from napari_cryoai.io.image_stacks import locate_image
 from napari_cryoai.io.particle_export import OUTPUTS, export_particles
 from napari_cryoai.io.particle_files import ParticleFiles

@@ -9,7 +9,7 @@ import click
 from napari_cryoai.cli.heterogeneity_decode import places_of
 from napari_cryoai.cli.options import PATH, errors_told
 from napari_cryoai.core.density_map import DensityMap
-from napari_cryoai.heterogeneity.kernel import state
+from napari_cryoai.heterogeneity.engines.kernel import state
 from napari_cryoai.heterogeneity.runs import read_run
 from napari_cryoai.io.guards import check_writable
 from napari_cryoai.io.maps import write_map

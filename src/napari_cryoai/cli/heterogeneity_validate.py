@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.latent_table import LatentTable
-from napari_cryoai.heterogeneity.leakage import groups_of, leakage_job, properties_of
+from napari_cryoai.heterogeneity.analysis.leakage import groups_of, leakage_job, properties_of
 from napari_cryoai.heterogeneity.output import read_model
 from napari_cryoai.heterogeneity.runs import read_run
-from napari_cryoai.heterogeneity.select import select_particles
+from napari_cryoai.heterogeneity.selection.select import select_particles
 from napari_cryoai.heterogeneity.validate import validate
 from napari_cryoai.io.atomic import write_text
 from napari_cryoai.io.guards import check_writable

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.latent_table import LatentTable
-from napari_cryoai.heterogeneity.head import Head
+from napari_cryoai.heterogeneity.engines.head import Head
 from napari_cryoai.heterogeneity.model import LatentModel
 from napari_cryoai.io.atomic import replacing, write_text
 from napari_cryoai.io.guards import check_readable

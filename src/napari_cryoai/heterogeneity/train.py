@@ -10,9 +10,9 @@ from typing import Any
 
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.errors import CryoAIError, naming
-from napari_cryoai.heterogeneity.covariance import CovarianceParams, Trained, covariance
+from napari_cryoai.heterogeneity.engines.covariance import CovarianceParams, Trained, covariance
+from napari_cryoai.heterogeneity.engines.vae import VaeParams, vae
 from napari_cryoai.heterogeneity.output import LATENTS, write_model
-from napari_cryoai.heterogeneity.vae import VaeParams, vae
 from napari_cryoai.io.guards import check_writable
 from napari_cryoai.io.particle_files import ParticleFiles
 from napari_cryoai.jobs.progress import Job, Progress, part

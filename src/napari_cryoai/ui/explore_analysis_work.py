@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cryoai.core.errors import CryoAIError
-from napari_cryoai.heterogeneity import axes, clusters
+from napari_cryoai.heterogeneity.analysis import axes, clusters
 from napari_cryoai.ui.explore_select_work import particle_files, particles_of
 from napari_cryoai.ui.latent_session import Opened
 
@@ -50,15 +50,15 @@ def file_column(source: Opened, name: str) -> Floats:
 
 
 def _file(source: Opened):  # type: ignore[no-untyped-def]
-    from napari_cryoai.heterogeneity.file_columns import FileColumns
+    from napari_cryoai.heterogeneity.selection.file_columns import FileColumns
 
     return FileColumns(source.model.table, particle_files(source))
 
 
 def structure(source: Opened) -> str:
     """Whether particles differ by more than noise, in words."""
-    from napari_cryoai.heterogeneity.control import held_out_of
-    from napari_cryoai.heterogeneity.control import structure as tested
+    from napari_cryoai.heterogeneity.analysis.control import held_out_of
+    from napari_cryoai.heterogeneity.analysis.control import structure as tested
 
     found = tested(source.model.table, held_out=held_out_of(source.config))
     return f"{found.text()} (p = {found.p:.2g})"
@@ -66,8 +66,8 @@ def structure(source: Opened) -> str:
 
 def leakage(source: Opened) -> str:
     """What z tells that has nothing to do with the molecule's shape, in words."""
-    from napari_cryoai.heterogeneity.leakage import groups_of, properties_of
-    from napari_cryoai.heterogeneity.leakage import leakage as tested
+    from napari_cryoai.heterogeneity.analysis.leakage import groups_of, properties_of
+    from napari_cryoai.heterogeneity.analysis.leakage import leakage as tested
 
     stack = particles_of(source, with_images=False)
     leaks = tested(source.model.table.mean, properties_of(stack), groups_of(stack))

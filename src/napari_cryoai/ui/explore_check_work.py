@@ -65,7 +65,7 @@ def state_at(source: Opened, z: NDArray[np.float32]) -> Job[Found]:
     CryoAIError
         If there are too few around, or they cannot be read.
     """
-    from napari_cryoai.heterogeneity.kernel import state
+    from napari_cryoai.heterogeneity.engines.kernel import state
     from napari_cryoai.physics.fsc import half_map_fsc
 
     yield Progress(0, 100, "Reading the particles")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cryoai.core.latent_table import LatentTable
-from napari_cryoai.heterogeneity import paths
+from napari_cryoai.heterogeneity.analysis import paths
 from napari_cryoai.io.atomic import write_text
 from napari_cryoai.io.maps import write_map
 from napari_cryoai.jobs.progress import Job, Progress

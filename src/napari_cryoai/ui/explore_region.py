@@ -31,7 +31,7 @@ from napari_cryoai.ui.map_session import OpenMap, map_session_of
 from napari_cryoai.ui.parts import button, counted, hint
 
 if TYPE_CHECKING:
-    from napari_cryoai.heterogeneity.occupancy import Occupancy
+    from napari_cryoai.heterogeneity.analysis.occupancy import Occupancy
 
 COLUMN = "region"
 PAINTED = "painted region"
@@ -234,14 +234,14 @@ class RegionPanel(QWidget):
 
 
 def _occupancy(source: Opened, region: Any) -> Occupancy:
-    from napari_cryoai.heterogeneity.occupancy import occupancy  # it brings torch
+    from napari_cryoai.heterogeneity.analysis.occupancy import occupancy  # it brings torch
 
     return occupancy(source.model, region)
 
 
 def _difference(source: Opened, selected: Any) -> Any:
     """The difference map with its levels, and its significance as a colour."""
-    from napari_cryoai.heterogeneity.occupancy import difference
+    from napari_cryoai.heterogeneity.analysis.occupancy import difference
 
     found = difference(source.model, selected)
     density, significance = found.map, found.significance

@@ -30,7 +30,7 @@ def where(source: Opened, columns: Mapping[str, NDArray[np.float32]], rule: str)
     CryoAIError
         If the rule cannot be read, or names what there is not.
     """
-    from napari_cryoai.heterogeneity.select import select_particles
+    from napari_cryoai.heterogeneity.selection.select import select_particles
 
     try:
         files: ParticleFiles | None = particle_files(source)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cryoai.core.latent_table import LatentTable
-from napari_cryoai.heterogeneity.axes import Axes, principal_axes
+from napari_cryoai.heterogeneity.analysis.axes import Axes, principal_axes
 
 Floats = NDArray[np.float32]
 MANY_LABELS = 20

@@ -1,0 +1,1 @@
+"""A latent space against the truth of a simulation."""

@@ -1,0 +1,1 @@
+"""Particles by what is known of them."""

@@ -1,0 +1,172 @@
+"""From images alone to a map and poses, up to the hand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from napari_cryoai.cli.heterogeneity_abinit import abinit_command
+from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.particle_ctf import ParticleCtf
+from napari_cryoai.core.particle_stack import ParticleStack
+from napari_cryoai.heterogeneity.poses import abinit_start
+from napari_cryoai.heterogeneity.poses.abinit import AbInitio, AbInitioParams, abinit, check_images
+from napari_cryoai.heterogeneity.poses.abinit_start import Stage, resized
+from napari_cryoai.heterogeneity.poses.errors import pose_errors
+from napari_cryoai.io.image_stacks import open_images
+from napari_cryoai.io.mrc import write_mrc
+from napari_cryoai.io.particle_stacks import read_particles, write_particles
+from napari_cryoai.jobs.progress import finish
+from napari_cryoai.physics import fourier
+from napari_cryoai.physics.ctf import CTF
+from napari_cryoai.physics.fsc import fsc
+from napari_cryoai.physics.slices import FourierVolume
+from napari_cryoai.physics.so3 import random_rotations
+
+N, PIXEL_A, COUNT = 32, 5.0, 200
+PARAMS = AbInitioParams(starts=1, rounds=2, max_shift_A=15, thoroughness=8, device="cpu", seed=1)
+
+
+@pytest.fixture(scope="module")
+def map_() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(3)
+    axis = torch.arange(N) - N // 2
+    z, y, x = torch.meshgrid(axis, axis, axis, indexing="ij")
+    total = torch.zeros(N, N, N)
+    for cx, cy, cz in (torch.rand(14, 3, generator=generator) - 0.5) * N / 2.0:
+        total += torch.exp(-((x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2) / (2 * 1.6**2))
+    return total
+
+
+@pytest.fixture(scope="module")
+def star(map_: torch.Tensor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images as loud as their noise, and a column of somebody else."""
+    folder = tmp_path_factory.mktemp("abinit")
+    rng = np.random.default_rng(0)
+    rotations = random_rotations(COUNT, generator=torch.Generator().manual_seed(0))
+    shifts_A = rng.normal(0, 4, (COUNT, 2)).clip(-10, 10)
+    defocus = rng.uniform(10_000, 20_000, COUNT)
+    ctf = ParticleCtf.of_values(
+        COUNT,
+        defocus_u_A=defocus + 200,
+        defocus_v_A=defocus - 200,
+        defocus_angle_deg=30.0,
+        voltage_kV=300,
+        cs_mm=2.7,
+        amplitude_contrast=0.1,
+    )
+    slices = FourierVolume.of_map(map_, kernel="kaiser-bessel").slices(rotations.float())
+    transfer = CTF.of_particles(ctf).at(*fourier.frequencies((N, N), PIXEL_A))
+    phases = fourier.shift_phases(torch.from_numpy(shifts_A).float(), (N, N), PIXEL_A)
+    images = fourier.to_real(-transfer * slices * phases, (N, N))
+    images += images.std() * torch.randn(images.shape, generator=torch.Generator().manual_seed(1))
+    write_mrc(folder / "particles.mrcs", images.numpy(), PIXEL_A)
+    names = [f"{i + 1:06d}@particles.mrcs" for i in range(COUNT)]
+    stack = ParticleStack.of_images(
+        open_images(names, folder / "particles.star"),
+        PIXEL_A,
+        rotations=rotations.numpy(),
+        shifts_yx_A=shifts_A,
+        ctf=ctf,
+        extra={"theirOwn": np.array([f"v{i}" for i in range(COUNT)], object)},
+    )
+    write_particles(stack, folder / "particles.star")
+    return folder / "particles.star"
+
+
+@pytest.fixture(scope="module")
+def found(star: Path) -> AbInitio:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(abinit_start, "STAGES", (Stage(1, 5, 40, 100), Stage(1, 7, 15, 100)))
+        return finish(abinit(PARAMS, read_particles(star)))
+
+
+def test_poses_and_map_are_found_from_images_alone(found, star, map_):
+    truth = read_particles(star)
+    errors = pose_errors(
+        found.poses.rotations.numpy(),
+        found.shifts_yx_A,
+        truth.rotations,
+        truth.shifts_yx_A,
+    )
+    assert errors.median_angle_deg < 4
+    assert errors.median_shift_A < PIXEL_A / 2
+    assert fsc(errors.to_truth(found.map, PIXEL_A), map_)[1:8].min() > 0.8
+
+
+def test_each_half_has_half_of_the_images_and_the_hand_is_said_to_be_unknown(found):
+    assert abs(int((found.half == 1).sum()) - int((found.half == 2).sum())) <= 1
+    assert "mirror image" in found.hand
+    assert len(found.scores) == PARAMS.rounds
+    assert np.isfinite(found.scores).all()
+
+
+def test_poses_that_the_file_has_are_not_looked_at(star):
+    """The first steps are the same whatever they say."""
+    stack = read_particles(star)
+    wrong = replace(
+        stack, rotations=np.roll(stack.rotations, 1, 0), shifts_yx_A=np.ones((COUNT, 2))
+    )
+    previews = []
+    for particles in (stack, wrong):
+        job = abinit(PARAMS, particles)
+        steps = [next(job) for _ in range(8)]
+        job.close()
+        previews.append(steps[-1].preview)
+    assert torch.equal(*previews)
+
+
+def test_the_command_writes_what_relion_opens_and_keeps_the_columns_of_others(
+    star, found, monkeypatch
+):
+    def done(params, stack):
+        assert params.rounds == 2
+        return found
+        yield
+
+    monkeypatch.setattr("napari_cryoai.cli.heterogeneity_abinit.abinit", done)
+    out = star.parent / "out"
+    result = CliRunner().invoke(
+        abinit_command, [str(star), "--output", str(out), "--rounds", "2", "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.output.splitlines()[-1])["result"]["particles"] == COUNT
+    again = read_particles(out / "particles.star")
+    assert again.extra["theirOwn"][5] == "v5"
+    assert np.abs(again.rotations - found.poses.rotations.numpy()).max() < 1e-4
+    assert again.shifts_yx_A == pytest.approx(found.shifts_yx_A, abs=1e-3)
+    assert again.images.read(np.arange(2)).shape == (2, N, N)
+    likelihood = again.extra["rlnLogLikeliContribution"].astype(float)
+    assert likelihood == pytest.approx(found.poses.log_likelihood.numpy(), abs=1e-3)
+    names = {path.name for path in out.iterdir()}
+    assert {"map.mrc", "half1.mrc", "half2.mrc", "fsc.csv", "hand.txt", "job.json"} <= names
+
+
+def test_what_no_map_can_be_found_from_is_refused(star):
+    stack = read_particles(star)
+    with pytest.raises(CryoAIError, match="first map takes"):
+        check_images(stack.select(np.arange(5)))
+    with pytest.raises(CryoAIError, match="no CTF"):
+        check_images(replace(stack, ctf=None))
+    with pytest.raises(CryoAIError, match="from the centre"):
+        next(abinit(AbInitioParams(max_shift_A=500, device="cpu"), stack))
+
+
+def test_a_half_without_images_is_refused(star):
+    stack = replace(read_particles(star), half=np.ones(COUNT, np.int8))
+    with pytest.raises(CryoAIError, match="halves has too few"):
+        next(abinit(PARAMS, stack))
+
+
+def test_other_voxels_leave_the_projections_as_they_are(map_):
+    rotations = random_rotations(3, generator=torch.Generator().manual_seed(2)).float()
+    xy = torch.tensor([[1.0, 2.0], [3.0, -2.0], [0.0, 4.0]])
+    small = FourierVolume.of_map(resized(map_, 20), kernel="kaiser-bessel").at(rotations, xy)
+    large = FourierVolume.of_map(map_, kernel="kaiser-bessel").at(rotations, xy)
+    assert (small - large).abs().max() < 0.01 * large.abs().max()
