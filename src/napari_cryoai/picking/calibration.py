@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit
 
 Floats = NDArray[np.floating]
@@ -97,6 +96,8 @@ def fit(logit: Floats, hit: NDArray[np.bool_], missed: int = 0) -> Calibration:
     missed
         Particles without any peak; they matter to the threshold only.
     """
+    from scipy.optimize import minimize  # slow to import
+
     x, hits = logit.astype(np.float64), int(hit.sum())
     others = len(hit) - hits
     if not hits or not others:
