@@ -57,7 +57,7 @@ def measure(panel: PickParticles) -> list[tuple[str, list[float], float]]:
     thresholds = np.linspace(0.1, 0.9, 40)
 
     def drag(threshold: float) -> None:
-        panel.filters.histogram.threshold_changed.emit(float(threshold))
+        panel.filters.histogram.moved.emit(float(threshold))
 
     moves = [timed(lambda t=t: drag(t)) for t in thresholds]
     draws = [timed(QApplication.processEvents) for t in thresholds if drag(t) is None]

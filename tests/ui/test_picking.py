@@ -260,11 +260,11 @@ def test_undo_works_across_micrographs(panel: Any, wait: Any, sim: Any) -> None:
 
 def test_the_threshold_filters_live_and_deletes_nothing(panel: Any, sim: Any, wait: Any) -> None:
     before = panel.session.document.picks
-    panel.filters.histogram.threshold_changed.emit(0.7)
+    panel.filters.histogram.moved.emit(0.7)
     wait(lambda: drawn(panel) == np.sum(before.of("mic0.mrc").score >= 0.7))
     panel.filters.histogram.released.emit()
     assert panel.session.history.undo_label == "Change filters"
-    panel.filters.histogram.threshold_changed.emit(0.0)
+    panel.filters.histogram.moved.emit(0.0)
     wait(lambda: drawn(panel) == sim.count + 4)
     assert panel.session.document.picks == before
 

@@ -160,7 +160,7 @@ class PlacePanel(QWidget):
         opened = self.live.opened
         if opened is not None:
             opened.level = level
-            self.level.update()
+            self.level.refresh()
             self.live.go(self.session.z, fine=False)
 
 

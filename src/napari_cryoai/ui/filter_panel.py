@@ -73,7 +73,7 @@ class FilterPanel(QWidget):
 
     def _connect(self) -> None:
         session = self.session
-        self.histogram.threshold_changed.connect(lambda t: session.preview_filters(threshold=t))
+        self.histogram.moved.connect(lambda t: session.preview_filters(threshold=t))
         self.histogram.released.connect(session.commit_filters)
         self.threshold.valueChanged.connect(self._on_typed)
         for slider, name in (

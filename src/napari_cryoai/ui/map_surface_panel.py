@@ -173,7 +173,7 @@ class SurfacePanel(QWidget):
         opened = self.session.current
         if opened is None:
             return
-        self.histogram.update()
+        self.histogram.refresh()
         for box, value in ((self.level, opened.level), (self.sigma, opened.level_sigma)):
             if not box.hasFocus() or abs(box.value() - value) > box.singleStep() / 100:
                 with QSignalBlocker(box):
@@ -191,7 +191,7 @@ class SurfacePanel(QWidget):
     def _on_shown(self, opened: OpenMap) -> None:
         if opened is self.session.current:
             self.swatches.mark(opened.colour)
-            self.histogram.update()
+            self.histogram.refresh()
 
 
 class ColourRow(QWidget):
