@@ -13,6 +13,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,14 +71,15 @@ class Peaks(NamedTuple):
 @click.option("--weights", type=click.Path(exists=True, path_type=Path), help="Else the shipped.")
 @click.option("--topaz", type=click.Path(exists=True, path_type=Path), help="Topaz's executable.")
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("picker-accuracy"))
-@click.option("--count", default=18, show_default=True, help="Micrographs of each kind, at most.")
+@click.option("--count", default=20, show_default=True, help="Micrographs of each kind.")
 def main(
     structures: Path, weights: Path | None, topaz: Path | None, folder: Path, count: int
 ) -> None:
     """Simulate, pick, compare."""
-    test = split_structures(structures_in(structures))[2][:count]
+    test = islice(cycle(split_structures(structures_in(structures))[2]), count)
+    seeded = list(enumerate(test))
     full, empty = (
-        [simulated(path, folder / kind, i, empty=kind == "empty") for i, path in enumerate(test)]
+        [simulated(path, folder / kind, i, empty=kind == "empty") for i, path in seeded]
         for kind in ("full", "empty")
     )
     table = Table("picker", title=f"{len(full)} micrographs with particles, {len(empty)} without")
@@ -93,10 +95,13 @@ def main(
 
 
 def simulated(path: Path, folder: Path, seed: int, *, empty: bool) -> One:
-    """One micrograph of a structure and the truth; made unless it is there already."""
+    """One micrograph of a structure and the truth; made unless it is there already.
+
+    Where there are more micrographs than structures, some have two, of other seeds.
+    """
     structure = read_structure(path)
     diameter_A = structure.diameter_A
-    folder = folder / path.name.split(".")[0]
+    folder = folder / f"{seed:02d}-{path.name.split('.')[0]}"
     if not (folder / TRUTH).is_file():
         box = 2 * int(np.ceil(0.55 * diameter_A / PIXEL_A))
         conformers = Conformers.of_structures([structure], box, PIXEL_A)
