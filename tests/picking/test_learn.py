@@ -22,7 +22,7 @@ from napari_cryoai.jobs.progress import finish
 from napari_cryoai.nets.trainer import Trainer
 from napari_cryoai.picking.batches import make_batch
 from napari_cryoai.picking.calibration import Calibration
-from napari_cryoai.picking.corrections import Said, soft_labels
+from napari_cryoai.picking.corrections import Said, soft_labels, weights_of
 from napari_cryoai.picking.detectors import by_network
 from napari_cryoai.picking.evaluate import match
 from napari_cryoai.picking.learn import (
@@ -225,6 +225,16 @@ def test_silence_says_little_until_much_is_corrected() -> None:
     assert np.all(labels[near] > right[near] + 0.05)
     far = logit < -2.5
     assert np.allclose(labels[far], right[far], atol=0.02)
+
+
+def test_what_was_right_counts_as_much_as_errors_when_all_errors_are_corrected() -> None:
+    z = np.linspace(-3, 3, 601)
+    nothing = np.where(z > 0, Said.KEPT, Said.NOTHING).astype(np.uint8)
+    assert np.array_equal(weights_of(z, nothing), np.where(z > 0, 0.5, 0.3))
+    everything = nothing.copy()
+    everything[::3] = np.where(z[::3] > 0, Said.REJECTED, Said.CLICKED)
+    assert np.all(weights_of(z, everything) > 0.6)
+    assert np.all(weights_of(z, everything)[::3] == 1)
 
 
 def test_the_same_corrections_give_the_same_picker(view, picker) -> None:

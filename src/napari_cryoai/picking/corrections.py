@@ -18,6 +18,7 @@ from napari_cryoai.picking.learned import Field, peak_cells
 from napari_cryoai.picking.network import STRIDE
 from napari_cryoai.picking.preprocess import DIAMETER_PX
 from napari_cryoai.picking.sight import View
+from napari_cryoai.picking.spacing import SPACING
 
 REACH = 0.35 * DIAMETER_PX / STRIDE
 """Cells between a click and the peak that it means."""
@@ -48,7 +49,7 @@ class Said(IntEnum):
 
 
 WEIGHT = np.array([0.3, 0.5, 1.0, 1.0])
-"""Of one peak in the fit, by `Said`."""
+"""Of one peak in the fit, by `Said`, where nearly no error was corrected."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,9 +118,12 @@ def said_of(picks: PickTable) -> NDArray[np.uint8]:
     return np.where(picks.state == State.REJECTED, Said.REJECTED, said).astype(np.uint8)
 
 
-def peaks_of(one: Corrections, field: Field) -> Peaks:
-    """All peaks of a picker's answer with what the corrections say of each."""
-    cells, _ = peak_cells(field, FLOOR)
+def peaks_of(one: Corrections, field: Field, spacing: float = SPACING) -> Peaks:
+    """All peaks of a picker's answer with what the corrections say of each.
+
+    `spacing` is that of a `Picker`.
+    """
+    cells, _ = peak_cells(field, FLOOR, spacing)
     y, x = cells.T
     rows = one.view.cells(one.picks.yx_px)
     told = said_of(one.picks)
@@ -147,16 +151,29 @@ def soft_labels(z: NDArray[np.float64], said: NDArray[np.uint8]) -> NDArray[np.f
     """
     right = expit(z).clip(1e-6, 1 - 1e-6)
     clicked, rejected = said == Said.CLICKED, said == Said.REJECTED
-    shown = (said == Said.KEPT) | rejected
-    alike = np.exp(-0.5 * ((z[:, None] - z[None]) / SIMILAR) ** 2)
-    corrected = clicked | rejected
-    errors = alike @ np.where(corrected, 1, np.where(shown, 1 - right, right))
-    care = np.minimum(alike @ corrected / (errors + DOUBT), MOST_CARE)
-    overlooked = 1 - care
+    overlooked = 1 - care_of(z, said)
     kept = right / (right + overlooked * (1 - right))
     silent = overlooked * right / (overlooked * right + 1 - right)
     label = np.where(said == Said.KEPT, kept, silent)
     return np.where(clicked, 1.0, np.where(rejected, 0.0, label))
+
+
+def care_of(z: NDArray[np.float64], said: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """`(n,)` share of the errors among peaks that score alike that the user has corrected."""
+    right = expit(z).clip(1e-6, 1 - 1e-6)
+    corrected = said >= Said.CLICKED
+    alike = np.exp(-0.5 * ((z[:, None] - z[None]) / SIMILAR) ** 2)
+    errors = alike @ np.where(corrected, 1, np.where(said == Said.KEPT, 1 - right, right))
+    return np.minimum(alike @ corrected / (errors + DOUBT), MOST_CARE)
+
+
+def weights_of(z: NDArray[np.float64], said: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """`(n,)` how much each peak counts: silence the more, the more of the errors were corrected.
+
+    Else the errors would count more than what was right, and outweigh it when all are corrected.
+    """
+    alone = WEIGHT[said]
+    return np.asarray(alone + (1 - alone) * care_of(z, said))
 
 
 def highest_near(heat: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np.intp]:

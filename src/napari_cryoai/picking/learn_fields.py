@@ -62,7 +62,12 @@ class CorrectedField:
         low, high = np.array([[s.start, s.stop] for s in self.corner]).T / STRIDE
         cells, said = judged.peaks
         inside = np.all((cells >= low) & (cells < high), axis=1)
-        return replace(judged, peaks=Peaks(cells[inside], said[inside]), label=judged.label[inside])
+        return replace(
+            judged,
+            peaks=Peaks(cells[inside], said[inside]),
+            label=judged.label[inside],
+            weight=judged.weight[inside],
+        )
 
 
 class Cuts:

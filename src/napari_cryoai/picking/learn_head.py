@@ -13,13 +13,13 @@ from scipy.special import expit, logit
 
 from napari_cryoai.picking.calibration import Calibration, expected_best_threshold
 from napari_cryoai.picking.corrections import (
-    WEIGHT,
     Corrections,
     Peaks,
     Said,
     check,
     peaks_of,
     soft_labels,
+    weights_of,
 )
 from napari_cryoai.picking.learn_fit import (
     Floats,
@@ -28,10 +28,12 @@ from napari_cryoai.picking.learn_fit import (
     fit_map,
     prior_of,
 )
+from napari_cryoai.picking.learn_spacing import spacing_of
 from napari_cryoai.picking.learned import Picker
 from napari_cryoai.picking.network import STRIDE, PickerNetwork
 from napari_cryoai.picking.preprocess import DIAMETER_PX
 from napari_cryoai.picking.sight import View, field_of, hidden_of, with_own_heads
+from napari_cryoai.picking.spacing import SPACING
 
 TRUSTED = 10.0
 """Corrections after which the new threshold counts as much as the old one."""
@@ -58,8 +60,8 @@ class Seen:
         `(h, w)` logits.
     peaks
         With what was said of them.
-    label
-        `(n,)`, see `soft_labels`.
+    label, weight
+        `(n,)`, see `soft_labels` and `weights_of`.
     fewer
         What is added to the logits of its scores, as it holds fewer particles than is usual: see
         `Calibration.scores`.
@@ -70,6 +72,7 @@ class Seen:
     junk: NDArray[np.float32]
     peaks: Peaks
     label: Floats
+    weight: Floats
     fewer: float
 
 
@@ -92,6 +95,7 @@ def refit(picker: Picker, corrected: Sequence[Corrections]) -> Picker:
         If there is nothing to learn from, or another network saw the micrographs.
     """
     check(corrected)
+    picker = replace(picker, spacing=spacing_of(picker, corrected))
     seen = [judge(one, picker) for one in corrected]
     prior = prior_of([s.hidden for s in seen])
     network = with_own_heads(picker.network)
@@ -120,7 +124,7 @@ def recalibrated(
     pairs = zip(views, judged, strict=True)
     score = np.concatenate([_at(field_of(v, picker).heat, s.peaks.cells) for v, s in pairs])
     label = np.concatenate([one.label for one in judged])
-    weight = WEIGHT[np.concatenate([one.peaks.said for one in judged])]
+    weight = np.concatenate([one.weight for one in judged])
     fewer = _fewer(judged)
     curve = calibrated(score, label, weight, picker.calibration, fewer)
     wanted = expected_best_threshold(expit(curve.slope * score + curve.intercept + fewer), label)
@@ -136,13 +140,14 @@ def recalibrated(
 def judge(one: Corrections, picker: Picker) -> Seen:
     """What a picker makes of a micrograph, in the light of the corrections."""
     field, curve = field_of(one.view, picker), picker.calibration
-    peaks = peaks_of(one, field)
+    peaks = peaks_of(one, field, picker.spacing or SPACING)
     heat = _at(field.heat, peaks.cells)
     score = curve.scores(heat, counted=_at(field.junk, peaks.cells) <= 0).clip(1e-6, 1 - 1e-6)
     fewer = float(np.median(logit(score) - curve.slope * heat - curve.intercept))
-    label = soft_labels(curve.slope * heat + curve.intercept + fewer, peaks.said)
+    z = curve.slope * heat + curve.intercept + fewer
+    label, weight = soft_labels(z, peaks.said), weights_of(z, peaks.said)
     hidden = hidden_of(one.view, picker.network)
-    return Seen(hidden, field.heat, field.junk, peaks, label, fewer)
+    return Seen(hidden, field.heat, field.junk, peaks, label, weight, fewer)
 
 
 def _heat_change(
@@ -151,7 +156,7 @@ def _heat_change(
     shown = np.concatenate([_at(s.hidden, s.peaks.cells) for s in seen])
     start = np.concatenate([_at(s.heat, s.peaks.cells) for s in seen])
     label = np.concatenate([s.label for s in seen])
-    weight = WEIGHT[np.concatenate([s.peaks.said for s in seen])]
+    weight = np.concatenate([s.weight for s in seen])
     start = calibration.slope * start + calibration.intercept + _fewer(seen)
     return fit_map(shown, start, label, weight, prior, calibration.slope)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -32,6 +32,7 @@ from napari_cryoai.picking.network import PickerNetwork
 from napari_cryoai.picking.pick import prepare_micrograph
 from napari_cryoai.picking.preprocess import Prepared
 from napari_cryoai.picking.sight import view_of
+from napari_cryoai.picking.spacing import SPACING
 from napari_cryoai.picking.validation import Scored, hits, summarised
 
 AVERAGE = 0.95
@@ -121,7 +122,7 @@ def improve(
     network = yield from _train(params, picker, fields)
     if network is None:
         return picker
-    trained = Picker(network, picker.calibration, digest_after(picker, network))
+    trained = replace(picker, network=network, digest=digest_after(picker, network), familiar=None)
     known = {m.name: m for m in micrographs}
     views = [
         view_of(known[one.view.name], ready, trained, one.view.diameter_A)
@@ -139,7 +140,8 @@ def _train(
     network = deepcopy(picker.network).requires_grad_(True)
     device = next(network.parameters()).device
     trainer = Trainer(network, peak=params.learning_rate, decay=0.0, average=AVERAGE)
-    before = best = _held_out(picker.network, fields)
+    spacing = picker.spacing or SPACING
+    before = best = _held_out(picker.network, fields, spacing)
     found, waited, looked, start = None, 0, 0, time.monotonic()
     shown = Glance(0, before, before)
     yield Progress(0, 100, f"F1 {before:.3f} on the corner held out", shown)
@@ -151,7 +153,7 @@ def _train(
         if share * params.glances >= looked + 1:
             looked = int(share * params.glances)
             averaged = rounded(network, trainer.averaged)
-            shown = Glance(trainer.steps, before, _held_out(averaged, fields))
+            shown = Glance(trainer.steps, before, _held_out(averaged, fields, spacing))
             waited = 0 if shown.f1 > best else waited + 1
             if shown.f1 > best:
                 best, found = shown.f1, averaged
@@ -185,12 +187,12 @@ def _message(shown: Glance) -> str:
     return f"step {shown.step}: F1 {shown.f1:.3f}, was {shown.f1_before:.3f}"
 
 
-def _held_out(network: PickerNetwork, fields: Sequence[CorrectedField]) -> float:
+def _held_out(network: PickerNetwork, fields: Sequence[CorrectedField], spacing: float) -> float:
     """F1 on the corners, taken together."""
     scored = []
     for field in fields:
         white, truth = field.held_out()
-        yx, logit, _ = peaks(look(white, network), FLOOR)
+        yx, logit, _ = peaks(look(white, network), FLOOR, spacing)
         scored.append(Scored(logit, hits(yx, truth), len(truth)))
     return summarised(scored).f1
 

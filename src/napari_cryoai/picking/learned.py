@@ -21,14 +21,21 @@ from napari_cryoai.picking.familiar import Familiar
 from napari_cryoai.picking.network import STRIDE, PickerConfig, PickerNetwork
 from napari_cryoai.picking.peaks import find_peaks
 from napari_cryoai.picking.preprocess import DIAMETER_PX, Prepared
+from napari_cryoai.picking.spacing import (
+    CLOSEST,
+    ENOUGH,
+    NEARLY,
+    SPACING,
+    next_to_better,
+    real_share,
+)
 
 Image = NDArray[np.float32]
 
 KIND = "picker"
 FAMILIAR = "familiar."
 
-PEAK_DISTANCE = 0.7 * DIAMETER_PX
-"""Between neighbours, as the `blob` detector has it."""
+PEAK_DISTANCE = SPACING * DIAMETER_PX
 
 LOWEST = -6.0
 """Logit of the lowest peaks that calibration is about."""
@@ -58,12 +65,15 @@ class Picker:
         Of its weights.
     familiar
         What the micrographs that it has learned from are like; None if that is not known.
+    spacing
+        Diameters between two picks at least; None if each micrograph is to tell.
     """
 
     network: PickerNetwork
     calibration: Calibration
     digest: str = ""
     familiar: Familiar | None = None
+    spacing: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,15 +132,15 @@ class Detections:
 def detect_learned(prepared: Prepared, picker: Picker) -> Detections:
     """Find particles."""
     field, features = look_closely(prepared.white, picker.network)
-    found = detections(field, picker.calibration)
+    found = detections(field, picker.calibration, picker.spacing)
     if picker.familiar is None:
         return found
     return replace(found, strangeness=picker.familiar.strangeness(features))
 
 
-def detections(field: Field, calibration: Calibration) -> Detections:
-    """What the answer of a network amounts to."""
-    yx, logit, size = peaks(field, LOWEST)
+def detections(field: Field, calibration: Calibration, spacing: float | None = None) -> Detections:
+    """What the answer of a network amounts to; `spacing` is that of a `Picker`."""
+    yx, logit, size = peaks(field, LOWEST, spacing or own_spacing(field, calibration))
     junk = field.junk > 0
     at = np.clip(((yx + 0.5) / STRIDE).astype(np.intp), 0, np.array(junk.shape) - 1)
     score = calibration.scores(logit, counted=~junk[at[:, 0], at[:, 1]])
@@ -138,8 +148,26 @@ def detections(field: Field, calibration: Calibration) -> Detections:
     return Detections(yx[kept], score[kept], size[kept], junk)
 
 
+def own_spacing(field: Field, calibration: Calibration) -> float:
+    """Diameters between two picks at least: less than usual where particles overlap."""
+    _, close = close_peaks(field, calibration)
+    real = real_share(int(np.sum(~close)), int(np.sum(close)))
+    return CLOSEST if real > ENOUGH else SPACING
+
+
+def close_peaks(
+    field: Field, calibration: Calibration, spacing: float = SPACING
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Cells `(n, 2)` of likely peaks, `CLOSEST` apart; and which have a better one too near."""
+    cells, logit = peak_cells(field, LOWEST, CLOSEST)
+    y, x = cells.T
+    likely = calibration.probability(logit) >= NEARLY * calibration.threshold
+    cells = cells[likely & (field.junk[y, x] <= 0)]
+    return cells, next_to_better(cells, spacing * DIAMETER_PX / STRIDE)
+
+
 def peaks(
-    field: Field, floor: float
+    field: Field, floor: float, spacing: float = SPACING
 ) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
     """Separate peaks of the heat map.
 
@@ -147,6 +175,8 @@ def peaks(
     ----------
     floor
         Logit.
+    spacing
+        Diameters between two of them at least.
 
     Returns
     -------
@@ -155,16 +185,19 @@ def peaks(
     logit, size
         `(n,)` each.
     """
-    cells, logit = peak_cells(field, floor)
+    cells, logit = peak_cells(field, floor, spacing)
     y, x = cells.T
     centres = cells + field.offset[:, y, x].T
     yx = np.asarray((centres + 0.5) * STRIDE - 0.5, np.float64)
     return yx, logit, field.size[y, x]
 
 
-def peak_cells(field: Field, floor: float) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+def peak_cells(
+    field: Field, floor: float, spacing: float = SPACING
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """The cells `(n, 2)` of the separate peaks of the heat map, best first, and its values."""
-    at, height = find_peaks(field.heat - np.float32(floor), PEAK_DISTANCE / STRIDE)
+    distance = spacing * DIAMETER_PX / STRIDE
+    at, height = find_peaks(field.heat - np.float32(floor), distance)
     cells = np.clip(np.rint(at).astype(np.intp), 0, np.array(field.heat.shape) - 1)
     return cells, np.asarray(height + np.float32(floor), np.float32)
 
@@ -196,6 +229,7 @@ def save_picker(path: Path, picker: Picker, facts: dict[str, Any]) -> None:
     described: dict[str, Any] = {
         "config": picker.network.config.model_dump(),
         "calibration": picker.calibration._asdict(),
+        "spacing": picker.spacing,
     }
     if picker.familiar is not None:
         mean, whitening, limit = picker.familiar
@@ -219,6 +253,7 @@ def load_picker(path: Path, device: torch.device | None = None) -> Picker:
         calibration = Calibration(**{key: float(value) for key, value in told.items()}).checked()
         network = PickerNetwork(config)
         familiar = _familiar(weights)
+        spacing = _spacing(weights)
         own = {k: v for k, v in weights.tensors.items() if not k.startswith(FAMILIAR)}
         network.load_state_dict({k: torch.from_numpy(v) for k, v in own.items()})
     except (
@@ -235,7 +270,17 @@ def load_picker(path: Path, device: torch.device | None = None) -> Picker:
             remedy="Train it again with 'cryoai train picker', or update napari-cryoai",
         ) from error
     network.eval().requires_grad_(False).to(device or torch.device("cpu"))
-    return Picker(network, calibration, weights.digest, familiar)
+    return Picker(network, calibration, weights.digest, familiar, spacing)
+
+
+def _spacing(weights: Weights) -> float | None:
+    told = weights.facts.get("spacing")
+    if told is None:
+        return None
+    spacing = float(told)
+    if not 0.2 <= spacing <= 2:
+        raise ValueError(f"{spacing} diameters are no spacing")
+    return spacing
 
 
 def _familiar(weights: Weights) -> Familiar | None:

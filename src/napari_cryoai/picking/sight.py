@@ -151,7 +151,7 @@ def heat_map(view: View, picker: Picker) -> Image:
 
 def picks_of(view: View, picker: Picker) -> MicrographPicks:
     """What the picker finds, without running its network again."""
-    found = detections(field_of(view, picker), picker.calibration)
+    found = detections(field_of(view, picker), picker.calibration, picker.spacing)
     if picker.familiar is not None:
         found = replace(found, strangeness=picker.familiar.strangeness(view.features))
     frame = Frame(view.name, view.shape, view.zoom, view.diameter_px, view.diameter_A)
