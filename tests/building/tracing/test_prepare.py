@@ -48,6 +48,15 @@ def test_the_height_of_density_does_not_depend_on_the_voxel():
     assert np.allclose(tops, 1.0, atol=0.05)
 
 
+@pytest.mark.parametrize("side", [48, 49])
+@pytest.mark.parametrize("pixel_A", [0.87, 1.13])
+def test_a_map_that_is_turned_comes_to_the_same_grid_turned(side, pixel_A):
+    density = blob((side,) * 3, pixel_A, (20.0, 23.0, 25.0), (0.0, 0.0, 0.0))
+    again = DensityMap(np.rot90(density.data, axes=(1, 2)).copy(), pixel_A)
+    one, other = prepare(density).volume, prepare(again).volume
+    assert torch.allclose(one.rot90(dims=(1, 2)), other, atol=1e-5)
+
+
 def test_a_large_empty_box_is_cut_to_the_molecule(helix):
     density = DensityMap(map_of(helix.centred(), 96, 1.0).numpy(), 1.0, (-48.0,) * 3)
     found = prepare(density)

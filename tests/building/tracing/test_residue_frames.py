@@ -49,6 +49,15 @@ def test_a_straight_chain_and_a_lone_residue_have_axes():
     assert frames(np.empty((0, 3)), np.empty(0, int)).shape == (0, 3, 3)
 
 
+def test_axes_turn_with_the_map_where_the_chain_gives_none():
+    rng = np.random.default_rng(2)
+    straight, pair, lone = np.arange(4)[:, None] * [3.8, 0, 0], walk(2) + 9, walk(3, 1) - 7
+    ca = np.concatenate([straight, pair, lone]) + rng.normal(size=3)
+    fragment = np.array([0, 0, 0, 0, 1, 1, 2, 3, 4])
+    turn = Rotation.random(rng=rng).as_matrix()
+    assert np.allclose(frames(ca @ turn.T, fragment), frames(ca, fragment) @ turn.T, atol=1e-6)
+
+
 def test_neighbours_are_the_nearest_others():
     ca = walk()
     near = neighbours(ca)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 from napari_cryoai.building.tracing.standard import AROUND_PX, FAINT, PIXEL_A
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.errors import CryoAIError
-from napari_cryoai.physics.fourier import resize_fourier, to_fourier, to_real
+from napari_cryoai.physics.fourier import frequencies, resize_fourier, to_fourier, to_real
 from napari_cryoai.physics.gaussian import blurred
 
 Floats = NDArray[np.float64]
@@ -83,13 +84,24 @@ def prepare(density: DensityMap) -> Prepared:
     padded = np.pad(_without_spikes(density.data), around, mode="linear_ramp", end_values=level)
     padded -= level
     transform = to_fourier(torch.from_numpy(padded.astype(np.float32)), 3)
-    resized = to_real(resize_fourier(transform, padded.shape, sides), sides)
-    found = np.array(padded.shape) * pixel / np.array(sides)
-    # What stays in place is the middle of the box, voxel n // 2.
-    middle = pixel * (np.array(padded.shape) // 2 - around) - found * (np.array(sides) // 2)
+    shape = np.array(padded.shape)
+    found = shape * pixel / np.array(sides)
+    transform = resize_fourier(transform, padded.shape, sides)
+    # Resizing keeps voxel n // 2 in place. That is not the middle of an even box, and a box that is
+    # turned about its middle would come to lie on another grid.
+    shift_A = pixel * (shape // 2 - (shape - 1) / 2) - found / 2
+    resized = to_real(_moved(transform, shift_A / found, sides), sides)
+    middle = pixel * ((shape - 1) / 2 - around) - found * (np.array(sides) - 1) / 2
     kept = _cut(Prepared(resized, found, np.array(density.origin_A) + middle))
     _check_memory(SEEN_BYTES * kept.volume.numel())
     return kept
+
+
+def _moved(transform: Tensor, shift_px: Floats, shape: Sequence[int]) -> Tensor:
+    """The transform, in place, of a volume that is moved by `(z, y, x)`."""
+    for wave, px in zip(frequencies(shape), shift_px.tolist(), strict=True):
+        transform *= torch.polar(torch.ones_like(wave), -2 * math.pi * px * wave)
+    return transform
 
 
 def _without_spikes(data: NDArray[np.float32]) -> NDArray[np.float32]:

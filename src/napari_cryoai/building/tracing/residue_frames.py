@@ -27,6 +27,12 @@ NEIGHBOURS = 12
 OFFSETS = 4
 """Neighbours of the same fragment are told apart up to so many residues away."""
 
+SHORT_A = 1e-3
+"""Vectors of this length point nowhere."""
+
+NEAR_A, WIDE_A = 4.0, 8.0
+"""How far the others count that a residue looks towards where the chain gives it no axis."""
+
 
 def frames(ca: Floats, fragment: NDArray[np.intp]) -> Floats:
     """Axes of each residue: along the chain, towards the side chain, and across.
@@ -51,13 +57,14 @@ def frames(ca: Floats, fragment: NDArray[np.intp]) -> Floats:
     # At the ends the chain goes on straight.
     before = np.where(same[:-1, None], before, 2 * ca - after)
     after = np.where(same[1:, None], after, 2 * ca - before)
-    along = _unit(after - before, np.array([0.0, 0.0, 1.0]))
+    along = _unit(_where_none(after - before, ca, NEAR_A), np.array([0.0, 0.0, 1.0]))
     bend = ca - (before + after) / 2
     # An end has no bend of its own and takes that of the residue next to it.
     inner = same[:-1] & same[1:]
     bend[:-1] = np.where((~inner[:-1] & same[1:-1] & inner[1:])[:, None], bend[1:], bend[:-1])
     bend[1:] = np.where((~inner[1:] & same[1:-1] & inner[:-1])[:, None], bend[:-1], bend[1:])
-    bend = bend - (bend * along).sum(1, keepdims=True) * along
+    bend = _where_none(_upright(bend, along), ca, WIDE_A)
+    bend = _upright(bend, along)
     outwards = _unit(bend, _across(along))
     return np.stack([along, outwards, np.cross(along, outwards)], 1)
 
@@ -127,10 +134,29 @@ def surroundings(seen: Tensor, ca: Tensor, axes: Tensor) -> Tensor:
     return found.reshape(len(seen), len(ca), BOX_PX, BOX_PX, BOX_PX).transpose(0, 1)
 
 
+def _upright(vectors: Floats, along: Floats) -> Floats:
+    """What of the vectors is at right angles to unit vectors."""
+    found: Floats = vectors - (vectors * along).sum(1, keepdims=True) * along
+    return found
+
+
+def _where_none(vectors: Floats, ca: Floats, reach_A: float) -> Floats:
+    """The vectors, and where one has no length, the way to the other residues around.
+
+    Unlike an axis of the grid, that turns with the map.
+    """
+    found = vectors.copy()
+    tree = cKDTree(ca)
+    for row in np.flatnonzero(np.linalg.norm(vectors, axis=1) < SHORT_A).tolist():
+        away = ca[tree.query_ball_point(ca[row], 3 * reach_A)] - ca[row]
+        found[row] = (away * np.exp(-(away**2).sum(1, keepdims=True) / reach_A**2)).sum(0)
+    return found
+
+
 def _unit(vectors: Floats, otherwise: Floats) -> Floats:
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     fallback = np.broadcast_to(otherwise, vectors.shape)
-    unit: Floats = np.where(length > 1e-3, vectors / np.maximum(length, 1e-9), fallback)
+    unit: Floats = np.where(length > SHORT_A, vectors / np.maximum(length, 1e-9), fallback)
     return unit
 
 

@@ -17,7 +17,6 @@ from napari_cryoai.building.tracing.residue_frames import (
 )
 from napari_cryoai.building.tracing.residue_network import ResidueNetwork, placed
 from napari_cryoai.core.trace import fragment_rows
-from napari_cryoai.jobs.devices import knows_bfloat16
 
 Floats = NDArray[np.float64]
 
@@ -81,9 +80,8 @@ def look(
     relation = torch.from_numpy(relations(ca, axes, fragment, near))
     places, turns = torch.from_numpy(ca).float(), torch.from_numpy(axes).float()
     cubes = surroundings(seen, places, turns)
-    told = (cubes.to(device), torch.from_numpy(near).to(device), relation.to(device))
-    with torch.autocast(device.type, torch.bfloat16, enabled=knows_bfloat16(device)):
-        answer = network(*told)
+    # In single precision: rounds that follow one another magnify what bfloat16 rounds away.
+    answer = network(cubes.to(device), torch.from_numpy(near).to(device), relation.to(device))
     atoms = placed(answer.atoms.cpu(), places, turns)
     return PlacedResidues(
         atoms.double().numpy(),
