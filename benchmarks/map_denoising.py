@@ -1,9 +1,10 @@
-"""Denoisers of half maps against the truth, on 40 simulated pairs that none was trained on.
+"""Denoisers of half maps against the truth, on simulated pairs that none was trained on.
 
     python benchmarks/map_denoising.py STRUCTURES --cases FOLDER wiener local-snr unet
 
 Makes the pairs first where the folder lacks them (`map_test_set.py`; `--only-make` stops there).
-The Wiener filter is always measured too: the others are compared with it, map by map.
+The Wiener filter is always measured too: the others are compared with it, map by map. What the file
+of `--save` holds already is not measured again: another one for other options or weights.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from rich.table import Table
 from torch import Tensor
 
 from napari_cryoai.core.density_map import DensityMap
+from napari_cryoai.io.atomic import write_text
 from napari_cryoai.maps.denoised import Denoised, Denoiser
 from napari_cryoai.maps.probes import first_randomised, noise_energy, phase_randomised
 from napari_cryoai.maps.rescue import rescue
@@ -59,6 +61,7 @@ COLUMNS = {
 @click.option("--q-score/--no-q-score", default=True)
 @click.option("--probes/--no-probes", default=True, help="Without phases, and with pure noise.")
 @click.option("--every", default=1, show_default=True, help="Take every so manieth pair.")
+@click.option("--weights", type=click.Path(exists=True, path_type=Path), help="Of all networks.")
 @click.option("--threads", default=1, show_default=True)
 @click.option("--save", type=click.Path(path_type=Path), help="JSON with the figures of each map.")
 def main(
@@ -70,6 +73,7 @@ def main(
     q_score: bool,
     probes: bool,
     every: int,
+    weights: Path | None,
     threads: int,
     save: Path | None,
 ) -> None:
@@ -77,23 +81,30 @@ def main(
     made = list(make_cases(structures, cases))[::every]
     if only_make:
         return
-    methods = {"raw": _raw} | {name: _method(name, rescued) for name in (REFERENCE, *names)}
-    rows: dict[str, list[Row]] = {name: [] for name in methods}
+    methods = {"raw": _raw}
+    methods |= {name: _method(name, rescued, weights) for name in (REFERENCE, *names)}
+    known: dict[str, dict[str, Row]] = {}
+    if save and save.exists():
+        known = json.loads(save.read_text())
     for case in made:
         for name, method in methods.items():
-            rows[name].append(_measured(case, method, q_score, probes))
-            print(f"{case.folder.name} {name}", _brief(rows[name][-1]), flush=True)
+            found = known.setdefault(name, {})
+            if case.folder.name not in found:
+                row = _measured(case, method, q_score, probes)
+                found[case.folder.name] = row
+                print(f"{case.folder.name} {name}", _brief(row), flush=True)
         if save:
-            save.write_text(json.dumps(rows, indent=1))
+            write_text(save, json.dumps(known, indent=1))
+    rows = {name: [known[name][case.folder.name] for case in made] for name in methods}
     console = Console(width=150)
     console.print(_table(rows))
     console.print(_kept_table(rows))
 
 
-def _method(name: str, rescued: bool) -> Denoiser:
+def _method(name: str, rescued: bool, weights: Path | None = None) -> Denoiser:
     from napari_cryoai.maps.denoisers import denoiser
 
-    method = denoiser(name)
+    method = denoiser(name, weights=weights)
     return partial(_with_rescue, method) if rescued else method
 
 

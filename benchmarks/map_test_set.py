@@ -1,8 +1,9 @@
-"""40 simulated pairs of half maps that no denoiser was trained on, as files.
+"""40 simulated pairs of half maps that no denoiser was trained on, as files; and 6 with ligands.
 
 Proteins of the test part of the structures, 10 of membranes, 2.5 to 6 A, boxes of 96 to 192 voxels.
 Every fourth pair is reconstructed from particle images, the rest is made the short way
-(`physics/simulators`). Made once, in 10 minutes on one core; 3 GB.
+(`physics/simulators`). The structures have no ligands: in the last 6 pairs, of soluble proteins,
+three small molecules each lie where there is room. Made once, in 12 minutes on one core; 3 GB.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from map_test_ligands import NAMES, ligand
 from torch import Tensor
 
 from napari_cryoai.core.density_map import DensityMap
@@ -24,9 +26,11 @@ from napari_cryoai.core.structure import Structure
 from napari_cryoai.io.atomic import write_text
 from napari_cryoai.io.maps import read_map, write_map
 from napari_cryoai.io.structures import read_structure, structures_in
+from napari_cryoai.maps.training_scenes import joined
 from napari_cryoai.physics.fsc import masked_fsc, resolution_at
 from napari_cryoai.physics.sharpening import apply_b_factor
 from napari_cryoai.physics.simulators.conformers import Conformers
+from napari_cryoai.physics.simulators.decoys import on_surface
 from napari_cryoai.physics.simulators.distributions import Distribution
 from napari_cryoai.physics.simulators.half_maps import (
     HalfMapModel,
@@ -38,7 +42,8 @@ from napari_cryoai.physics.simulators.particle_model import ParticleModel
 from napari_cryoai.physics.simulators.reconstructed_halves import reconstructed_halves
 from napari_cryoai.physics.simulators.structure_split import split_structures
 
-COUNT, MEMBRANE = 40, 10
+COUNT, MEMBRANE, WITH_LIGANDS = 40, 10, 6
+LIGANDS_EACH, LIGAND_B_A2 = 3, (40, 120)
 BOXES = (96, 108, 112, 120, 128, 144, 160, 180, 192)
 LONG_WAY = 4
 """Every how many is reconstructed from particle images."""
@@ -76,11 +81,12 @@ class Case:
 def make_cases(structures: Path, folder: Path) -> Iterator[Case]:
     """Those that there are already, and the rest."""
     names = _names(structures)
-    for number in range(COUNT):
+    for number in range(COUNT + WITH_LIGANDS):
         case = Case(folder / f"case{number:02d}")
         if not (case.folder / FACTS).is_file():
-            long_way = number % LONG_WAY == 0
-            make_case(case.folder, number, names[number], long_way, number < MEMBRANE)
+            ligands = LIGANDS_EACH if number >= COUNT else 0
+            long_way = number % LONG_WAY == 0 and not ligands
+            make_case(case.folder, number, names[number], long_way, number < MEMBRANE, ligands)
         yield case
 
 
@@ -90,14 +96,17 @@ def _names(structures: Path) -> list[Path]:
     membrane = [path for path in test if path.name.startswith("mem")]
     soluble = [path for path in test if path not in membrane]
     chosen = [membrane[i % len(membrane)] for i in range(MEMBRANE)]
-    return chosen + [soluble[i % len(soluble)] for i in range(COUNT - MEMBRANE)]
+    rest = COUNT + WITH_LIGANDS - MEMBRANE
+    return chosen + [soluble[i % len(soluble)] for i in range(rest)]
 
 
-def make_case(folder: Path, number: int, path: Path, long_way: bool, membrane: bool) -> None:
+def make_case(
+    folder: Path, number: int, path: Path, long_way: bool, membrane: bool, ligands: int = 0
+) -> None:
     """Draw one pair and write it; `FACTS` last."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng((2024, number))
-    structure = read_structure(path)
+    structure = _with_ligands(read_structure(path), ligands, number)
     resolution_A = float(rng.uniform(2.5, 6.0))
     n, pixel_A = _box(structure.diameter_A, resolution_A, rng)
     model = HalfMapModel(
@@ -134,6 +143,15 @@ def make_case(folder: Path, number: int, path: Path, long_way: bool, membrane: b
         "seconds": time.perf_counter() - began,
     }
     write_text(folder / FACTS, json.dumps(facts, indent=1))
+
+
+def _with_ligands(structure: Structure, count: int, number: int) -> Structure:
+    """The structure and ligands that touch it, in clefts or outside, each kind in its turn."""
+    rng = np.random.default_rng((2025, number))
+    for i in range(count):
+        made = ligand(NAMES[(number + i) % len(NAMES)], float(rng.uniform(*LIGAND_B_A2)))
+        structure = joined(structure, on_surface(made, structure, rng, upright=False))
+    return structure
 
 
 def _box(diameter_A: float, resolution_A: float, rng: np.random.Generator) -> tuple[int, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,13 +19,15 @@ from napari_cryoai.jobs.waiting import beside, waiting
 from napari_cryoai.maps.checks import check_input
 from napari_cryoai.maps.denoised import Denoised, Denoiser
 from napari_cryoai.maps.denoisers import Model, denoiser
+from napari_cryoai.maps.fine_tune import Tuning, fine_tune, told_of
+from napari_cryoai.maps.fine_tuned import FineTuned
 from napari_cryoai.maps.learned import LearnedDenoiser
 from napari_cryoai.maps.rescue import rescue
 from napari_cryoai.maps.validate import validate
 from napari_cryoai.maps.verdict import Verdict, not_verifiable
 
-FIRST = 15
-"""Per cent of a run with its judge that denoising takes."""
+FIRST, LEARNED = 15, 60
+"""Per cent of a run with its judge that denoising takes, and fine-tuning before it."""
 
 
 class DenoiseParams(Params):
@@ -41,6 +43,12 @@ class DenoiseParams(Params):
         True,
         title="Keep what both halves show",
         description="Bring back density that was removed though both half maps have it.",
+    )
+    fine_tune: bool = Field(
+        False,
+        title="Fine-tune on this map",
+        description="Let the network learn from these half maps first, half 2 from half 1 and "
+        "back; takes a minute or more.",
     )
     judge: bool = Field(
         True,
@@ -102,7 +110,8 @@ def denoise(
     Raises
     ------
     CryoAIError
-        If the maps do not lie on one grid, hold no molecule, or the weights cannot be read.
+        If the maps do not lie on one grid, hold no molecule, or the weights cannot be read; or if
+        what is to be fine-tuned is a filter, or a single map.
     """
     for other, what in ((half2, "half maps"), (mask, "map and mask")):
         if other is not None:
@@ -111,14 +120,20 @@ def denoise(
     first, second = (torch.from_numpy(m.data) for m in (half1, half2 or half1))
     check_input(first, second)
     yield Progress(0, 100, "Denoising")
+    base = _denoiser(params, soft)
     if half2 is None:
-        return (yield from _single(_denoiser(params, soft), half1))
-    method = _of_pairs(params, soft)
+        return (yield from _single(base, params, half1))
+    tuning, begun = None, 1
+    if params.fine_tune:
+        learning = _learning(base, first, second, half1.pixel_size_A, params.seed)
+        base, tuning = yield from part(beside(learning), begun, LEARNED)
+        begun = LEARNED
+    method = _complete(params, base, soft)
     work = partial(method, first, second, half1.pixel_size_A)
-    found = yield from waiting(work, Progress(1, 100, "Denoising"))
+    found = yield from waiting(work, Progress(begun, 100, "Denoising"))
     verdict = None
     # A mask that is given belongs to the map as it lies: where that is turned, so must it be.
-    again = None if soft is None else partial(_of_pairs, params)
+    again = None if soft is None else partial(_masked, params, base)
     if params.judge:
         judging = validate(
             method,
@@ -130,7 +145,8 @@ def denoise(
             denoised=found,
             remasked=again,
         )
-        verdict = yield from part(beside(judging), FIRST, 100)
+        verdict = yield from part(beside(judging), max(begun, FIRST), 100)
+        verdict = verdict if tuning is None else told_of(verdict, tuning)
     return DenoisedMap(
         _placed(half1, found.full),
         _placed(half1, found.confidence),
@@ -144,16 +160,35 @@ def _denoiser(params: DenoiseParams, mask: Tensor | None) -> Denoiser:
     return denoiser(params.model, mask=mask, weights=params.weights, device=params.device)
 
 
-def _of_pairs(params: DenoiseParams, mask: Tensor | None) -> Denoiser:
+def _complete(params: DenoiseParams, method: Denoiser, mask: Tensor | None) -> Denoiser:
     """The denoiser with what goes with it."""
-    method = _denoiser(params, mask)
     return partial(_with_rescue, method, mask, params.seed) if params.rescue else method
 
 
-def _single(method: Denoiser, map_: DensityMap) -> Job[DenoisedMap]:
+def _masked(params: DenoiseParams, base: Denoiser, mask: Tensor) -> Denoiser:
+    """The same for another mask."""
+    method = replace(base, mask=mask) if isinstance(base, LearnedDenoiser) else base
+    return _complete(params, method, mask)
+
+
+def _learning(
+    method: Denoiser, half1: Tensor, half2: Tensor, pixel_size_A: float, seed: int
+) -> Job[tuple[FineTuned, Tuning]]:
+    if not isinstance(method, LearnedDenoiser):
+        raise CryoAIError(
+            "a filter has nothing to learn", remedy="Choose a network, or do without fine-tuning"
+        )
+    return fine_tune(method, half1, half2, pixel_size_A, seed=seed)
+
+
+def _single(method: Denoiser, params: DenoiseParams, map_: DensityMap) -> Job[DenoisedMap]:
     if not isinstance(method, LearnedDenoiser):
         raise CryoAIError(
             "this model needs two half maps", remedy="Give both, or choose the model unet"
+        )
+    if params.fine_tune:
+        raise CryoAIError(
+            "fine-tuning needs two half maps", remedy="Give both, or do without fine-tuning"
         )
     work = partial(method.single, torch.from_numpy(map_.data), map_.pixel_size_A)
     density, confidence = yield from waiting(work, Progress(1, 100, "Denoising"))

@@ -24,8 +24,9 @@ from napari_cryoai.maps.spectra import fsc_in_mask
 from napari_cryoai.physics.fourier import squared_frequency, to_fourier
 from napari_cryoai.physics.radial import at_radius, shell_means
 
-TRUSTED = 1 / 7
-"""FSC below which a shell, and all beyond, is left out: spectral trailing, as Blush has it."""
+TRUSTED = 0.02
+"""FSC below which a shell, and all beyond, is left out: spectral trailing, as Blush has it, which
+cuts at 1/7. What lies between comes with little weight, and with the peaks that Q-scores need."""
 
 EDGE = 2.0
 """Shells that the cut-off takes."""

@@ -51,6 +51,28 @@ NOISY = 0.05
 
 
 @dataclass(frozen=True, eq=False)
+class Prepared:
+    """Two half maps before they are denoised.
+
+    Attributes
+    ----------
+    halves
+        `(nz, ny, nx)` each, with their solvent at 0.
+    levels
+        At which it was.
+    mask
+        `(nz, ny, nx)` around the molecule.
+    known
+        What the two halves know.
+    """
+
+    halves: tuple[Tensor, Tensor]
+    levels: tuple[Tensor, Tensor]
+    mask: Tensor
+    known: Evidence
+
+
+@dataclass(frozen=True, eq=False)
 class LearnedDenoiser:
     """A trained network, ready for use: a `Denoiser`.
 
@@ -84,13 +106,20 @@ class LearnedDenoiser:
         CryoAIError
             If the boxes differ, values are not finite, or there is no molecule to be found.
         """
+        given = self.prepared(half1, half2, pixel_size_A)
+        (one, sure1), (two, sure2) = (
+            self.denoise(half, given.known, given.mask, pixel_size_A) for half in given.halves
+        )
+        levels = given.levels
+        return Denoised(one + levels[0], two + levels[1], (sure1 + sure2) / 2)
+
+    def prepared(self, half1: Tensor, half2: Tensor, pixel_size_A: float) -> Prepared:
+        """Two half maps as `denoise` wants them; raises what a call does."""
         check_same_box(half1, half2)
         mask = automatic_mask(half1, half2, pixel_size_A) if self.mask is None else self.mask
-        levels = [_solvent_level(half, mask) for half in (half1, half2)]
-        halves = [half - level for half, level in zip((half1, half2), levels, strict=True)]
-        known = evidence(halves[0], halves[1], pixel_size_A, mask)
-        (one, sure1), (two, sure2) = (self.denoise(h, known, mask, pixel_size_A) for h in halves)
-        return Denoised(one + levels[0], two + levels[1], (sure1 + sure2) / 2)
+        levels = (_solvent_level(half1, mask), _solvent_level(half2, mask))
+        halves = (half1 - levels[0], half2 - levels[1])
+        return Prepared(halves, levels, mask, evidence(*halves, pixel_size_A, mask))
 
     def single(self, map_: Tensor, pixel_size_A: float) -> tuple[Tensor, Tensor]:
         """A map without halves, and its confidence: nobody can verify either.

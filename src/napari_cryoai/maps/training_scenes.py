@@ -61,7 +61,7 @@ def make_scene(seed: tuple[int, int], structures: Sequence[Path]) -> TrainingSce
     rng = np.random.default_rng(seed)
     structure = read_structure(structures[int(rng.integers(len(structures)))])
     for _ in range(int(rng.choice(len(COMPANY), p=COMPANY))):
-        structure = _joined(structure, on_surface(structure, structure, rng, upright=False))
+        structure = joined(structure, on_surface(structure, structure, rng, upright=False))
     side = (structure.diameter_A + 2 * AROUND_A) / PIXEL_A
     n = min(LARGEST_PX, 2 * round(side / 2))
     inside = np.abs(structure.centred().xyz_A).max(1) < (n / 2 - 4) * PIXEL_A
@@ -74,7 +74,8 @@ def make_scene(seed: tuple[int, int], structures: Sequence[Path]) -> TrainingSce
     )
 
 
-def _joined(one: Structure, other: Structure) -> Structure:
+def joined(one: Structure, other: Structure) -> Structure:
+    """Two structures as one."""
     both = {
         f.name: np.concatenate([getattr(one, f.name), getattr(other, f.name)]) for f in fields(one)
     }
