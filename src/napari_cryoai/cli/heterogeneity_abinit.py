@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from napari_cryoai.heterogeneity.poses.abinit_states import poses_of_states
 from napari_cryoai.heterogeneity.train import train
 from napari_cryoai.io.guards import check_writable
 from napari_cryoai.io.particle_files import ParticleFiles
-from napari_cryoai.io.particle_stacks import write_particles
+from napari_cryoai.io.particle_stacks import read_particles, write_particles
 from napari_cryoai.jobs.curves_picture import resolution_text
 from napari_cryoai.jobs.record import write_record
 from napari_cryoai.jobs.run import run_to_console
@@ -84,7 +85,7 @@ def _states(
 ) -> None:
     """Fit a latent space, search the poses again with the maps of its states, and fit it again."""
     star, folder = output / PARTICLES, output / "latent"
-    files = ParticleFiles(star)
+    files = _written(star)
     kind = CovarianceParams(z_dim=z_dim, device=params.device, seed=params.seed)
     first = run_to_console(
         train("covariance", kind, files, folder), "Latent space", json_lines=as_json
@@ -102,6 +103,18 @@ def _states(
     poses = run_to_console(search, "Poses by state", json_lines=as_json)
     write_particles(with_poses(stack, replace(found, poses=poses)), star)
     run_to_console(train("covariance", kind, files, folder), "Latent space", json_lines=as_json)
+
+
+def _written(star: Path) -> ParticleFiles:
+    """The particles of our own STAR file.
+
+    It names stacks that are not near it by absolute paths, which are only followed in a root that
+    is named.
+    """
+    names = read_particles(star, with_images=False).images.names() or ()
+    folders = {Path(name.split("@", 1)[-1]).parent for name in names}
+    far = bool(folders) and all(folder.is_absolute() for folder in folders)
+    return ParticleFiles(star, root=Path(os.path.commonpath(folders)) if far else None)
 
 
 def _summarise(found: AbInitio, output: Path, as_json: bool) -> None:

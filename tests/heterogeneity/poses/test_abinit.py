@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from napari_cryoai.cli.heterogeneity_abinit import abinit_command
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.particle_ctf import ParticleCtf
 from napari_cryoai.core.particle_stack import ParticleStack
+from napari_cryoai.heterogeneity.poses import abinit as abinit_job
 from napari_cryoai.heterogeneity.poses import abinit_start
 from napari_cryoai.heterogeneity.poses.abinit import AbInitio, AbInitioParams, abinit, check_images
 from napari_cryoai.heterogeneity.poses.abinit_start import Stage, resized
@@ -28,6 +30,7 @@ from napari_cryoai.physics.ctf import CTF
 from napari_cryoai.physics.fsc import fsc
 from napari_cryoai.physics.slices import FourierVolume
 from napari_cryoai.physics.so3 import random_rotations
+from napari_cryoai.physics.symmetry import point_group
 
 N, PIXEL_A, COUNT = 32, 5.0, 200
 PARAMS = AbInitioParams(starts=1, rounds=2, max_shift_A=15, thoroughness=8, device="cpu", seed=1)
@@ -47,7 +50,10 @@ def map_() -> torch.Tensor:
 @pytest.fixture(scope="module")
 def star(map_: torch.Tensor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Images as loud as their noise, and a column of somebody else."""
-    folder = tmp_path_factory.mktemp("abinit")
+    return simulated(map_, tmp_path_factory.mktemp("abinit"))
+
+
+def simulated(map_: torch.Tensor, folder: Path) -> Path:
     rng = np.random.default_rng(0)
     rotations = random_rotations(COUNT, generator=torch.Generator().manual_seed(0))
     shifts_A = rng.normal(0, 4, (COUNT, 2)).clip(-10, 10)
@@ -81,10 +87,17 @@ def star(map_: torch.Tensor, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(star: Path) -> AbInitio:
+def quick() -> Iterator[None]:
+    """As few iterations as images without much noise take."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(abinit_start, "STAGES", (Stage(1, 5, 40, 100), Stage(1, 7, 15, 100)))
-        return finish(abinit(PARAMS, read_particles(star)))
+        patch.setattr(abinit_job, "LAST_STAGE", Stage(1, 9, 6, 200, low=7))
+        yield
+
+
+@pytest.fixture(scope="module")
+def found(star: Path, quick: None) -> AbInitio:
+    return finish(abinit(PARAMS, read_particles(star)))
 
 
 def test_poses_and_map_are_found_from_images_alone(found, star, map_):
@@ -98,6 +111,35 @@ def test_poses_and_map_are_found_from_images_alone(found, star, map_):
     assert errors.median_angle_deg < 4
     assert errors.median_shift_A < PIXEL_A / 2
     assert fsc(errors.to_truth(found.map, PIXEL_A), map_)[1:8].min() > 0.8
+
+
+def test_a_map_with_a_twofold_axis_is_found_with_it(map_, quick, tmp_path):
+    group = point_group("C2")
+    twofold = map_ + torch.roll(map_.flip(1, 2), (1, 1), (1, 2))  # about z through the box centre
+    truth = read_particles(simulated(twofold, tmp_path))
+    params = PARAMS.model_copy(update={"symmetry": "C2", "seed": 2})  # one start in two finds it
+    found = finish(abinit(params, truth))
+    rotations = found.poses.rotations.numpy()
+    errors = pose_errors(
+        rotations, found.shifts_yx_A, truth.rotations, truth.shifts_yx_A, group.double()
+    )
+    assert errors.median_angle_deg < 5
+    turned = torch.roll(found.map.flip(1, 2), (1, 1), (1, 2))
+    assert fsc(found.map, turned)[1:8].min() > 0.98
+
+
+def test_a_latent_space_is_fitted_at_the_poses_that_were_found(star, quick, tmp_path):
+    """Images of one map, far from the output: poses by state are as right as those of the mean."""
+    out = tmp_path / "out"
+    command = [str(star), "--output", str(out), "--z-dim", "1", "--starts", "1", "--rounds", "2"]
+    limits = ["--max-shift-A", "15", "--thoroughness", "8", "--device", "cpu", "--seed", "1"]
+    result = CliRunner().invoke(abinit_command, [*command, *limits])
+    assert result.exit_code == 0, result.output
+    truth, again = read_particles(star), read_particles(out / "particles.star", root=star.parent)
+    errors = pose_errors(again.rotations, again.shifts_yx_A, truth.rotations, truth.shifts_yx_A)
+    assert errors.median_angle_deg < 4
+    with np.load(out / "latent" / "z.npz") as latent:
+        assert latent["mean"].shape == (COUNT, 1)
 
 
 def test_each_half_has_half_of_the_images_and_the_hand_is_said_to_be_unknown(found):

@@ -23,7 +23,12 @@ from torch import Tensor
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.heterogeneity.poses.abinit_start import LAST_STAGE, Start, resized, starting_map
-from napari_cryoai.heterogeneity.poses.abinit_sums import HalfSum, References, spherical_mask
+from napari_cryoai.heterogeneity.poses.abinit_sums import (
+    HalfSum,
+    References,
+    solvent_mask,
+    spherical_mask,
+)
 from napari_cryoai.heterogeneity.poses.images import (
     PoseImages,
     background_power,
@@ -173,7 +178,8 @@ def abinit(params: AbInitioParams, stack: ParticleStack) -> Job[AbInitio]:
         sums, poses = yield from _round(work, references, rows, number)
         scores.append(float(torch.cat([p.log_likelihood for p in poses]).mean()))
         together = left > APART_ROUNDS - 1
-        references = References.of(*sums, FIRST_RADIUS, work.mask, together=together)
+        mask = solvent_mask(*sums, work.mask, FIRST_RADIUS)
+        references = References.of(*sums, FIRST_RADIUS, mask, together=together)
         if left == APART_ROUNDS:
             references = references.up_to(FIRST_RADIUS)
     yield Progress(100, 100, "Fourier transforms and FSC")

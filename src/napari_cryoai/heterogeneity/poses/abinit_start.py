@@ -1,36 +1,35 @@
 """A first map out of nothing: expectation and maximisation over all poses at low resolution.
 
-Every image counts for every cell of the grid and every shift, as likely as each is. Both halves of
-an iteration are products of matrices: images by views for the probabilities, probabilities by
-images for the new views. Iterations take a few images each, and sums forget what was added long
-ago (Cappe and Moulines 2009, J. R. Stat. Soc. B 71, 593). The map's prior has the power that the
-images have beyond their noise (Scheres 2012, J. Mol. Biol. 415, 406).
+Every image counts for every cell of the grid and every shift, as likely as each is. Iterations take
+a few images each, and sums forget what was added long ago (Cappe and Moulines 2009, J. R. Stat.
+Soc. B 71, 593). The map's prior has the power that the images have beyond their noise (Scheres
+2012, J. Mol. Biol. 415, 406).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from napari_cryoai.heterogeneity.poses.abinit_expectation import AllPoses, BestPoses
 from napari_cryoai.heterogeneity.poses.grid import BaseGrid
 from napari_cryoai.heterogeneity.poses.images import PoseImages, by_length
-from napari_cryoai.heterogeneity.poses.likelihood import as_real, batches, marginal, shift_grid
+from napari_cryoai.heterogeneity.poses.likelihood import batches, shift_grid
 from napari_cryoai.heterogeneity.poses.search import STEP
 from napari_cryoai.physics.backprojection import SliceSum
 from napari_cryoai.physics.fourier import resize_fourier, to_fourier, to_real
 from napari_cryoai.physics.masks import sphere
 from napari_cryoai.physics.slices import FourierVolume, disk
-from napari_cryoai.physics.so3 import grid_cells, random_rotations, rotations_of
+from napari_cryoai.physics.so3 import grid_cells, random_rotations
 
 TRUST = 4.0
 """How many times the expected power the prior allows: a first map must not be too smooth."""
 FORGET = 0.3
 """Share of the sums that an iteration replaces; a third of it towards the end."""
-AT_ONCE = 32
+AT_ONCE = 16
 ASKED = 1000
 """Images that judge the maps at the end."""
 MASK, SOFT = 0.75, 0.2
@@ -47,17 +46,21 @@ class Stage:
         Of the grid of orientations, and the last shell.
     steps, batch
         Iterations, and images of each.
+    low
+        If given, all poses are compared up to this shell alone, and only the parts of the best up
+        to `radius`.
     """
 
     order: int
     radius: int
     steps: int
     batch: int
+    low: int | None = None
 
 
 STAGES = (Stage(1, 6, 80, 400), Stage(2, 8, 40, 300))
-LAST_STAGE = Stage(2, 10, 30, 400)
-"""Of the best start alone: before this, halves of a molecule that look alike are not told apart."""
+LAST_STAGE = Stage(2, 12, 40, 500, low=8)
+"""Of the best start alone: what looks alike at lower shells is told apart here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,11 +143,10 @@ class _SoftMap:
         group: Tensor,
     ):
         device = images.xy.device
-        self.images, self.noise, self.order = images, noise, stage.order
-        self.n = 2 * stage.radius + 2
+        self.images, self.noise, self.stage = images, noise, stage
+        self.n, self.low = 2 * stage.radius + 2, stage.low or stage.radius
         self.cells = grid_cells(stage.order, group).to(device)
-        self.rotations = rotations_of(self.cells, stage.order).float()
-        self.shifts = shift_grid(STEP * images.n / stage.radius, limit_px, device)
+        self.shifts = shift_grid(STEP * images.n / self.low, limit_px, device)
         self.group, self.signal = group, signal[: self.n // 2 + 1].to(device)
         self.mask = sphere((self.n,) * 3, MASK * self.n / 2, SOFT * self.n / 2, device=device)
         circle = by_length(self.n, device=device)
@@ -157,46 +159,37 @@ class _SoftMap:
         if map_ is not None:
             self.map = resized(map_, self.n)
             return
-        turns = random_rotations(len(self.images), generator=generator).to(self.rotations)
         values, transfer = self.images.whitened(self.noise)
+        turns = random_rotations(len(self.images), generator=generator).to(transfer)
         self.sum.insert(self._on_disk(values), self._on_disk(transfer), turns)
         self._update()
 
     def step(self, rows: Tensor, forget: float) -> float:
         """One iteration; the mean log-likelihood of the images with the map before it."""
-        images = self.images.select(rows)
-        values, transfer = images.whitened(self.noise)
-        grid = self._grid()
-        views = torch.zeros_like(grid.views)
-        weights = torch.zeros_like(grid.squares)
-        total = 0.0
-        for part in batches(len(rows), AT_ONCE):
-            shifted = as_real(grid.shifted(images, values[part]))
-            share, evidence = _posterior(grid, shifted, transfer[part])
-            total += float(evidence.sum())
-            views.addmm_(share.flatten(0, 1).T, shifted.flatten(0, 1))
-            weights.addmm_(share.sum(1).T, transfer[part])
+        poses, likely = self._expected(rows)
+        values, weights, rotations = poses.slices()
         new = self._empty()
-        both = torch.complex(*views.chunk(2, 1))
-        new.insert(self._on_disk(both), self._on_disk(weights), self.rotations)
+        new.insert(self._on_disk(values), self._on_disk(weights), rotations)
         self.sum.values.mul_(1 - forget).add_(new.values)
         self.sum.weights.mul_(1 - forget).add_(new.weights)
         self._update()
-        return total / len(rows)
+        return likely
 
     def score(self, rows: Tensor) -> float:
         """Mean log-likelihood of images over all poses."""
-        images, grid = self.images.select(rows), self._grid()
-        values, transfer = images.whitened(self.noise)
-        total = 0.0
-        for part in batches(len(rows), AT_ONCE):
-            shifted = as_real(grid.shifted(images, values[part]))
-            total += float(_posterior(grid, shifted, transfer[part])[1].sum())
-        return total / len(rows)
+        return self._expected(rows)[1]
 
-    def _grid(self) -> BaseGrid:
-        volume = FourierVolume.of_map(self.map)
-        return BaseGrid.of_map(volume, self.cells, self.order, self.shifts, self.images.xy)
+    def _expected(self, rows: Tensor) -> tuple[AllPoses | BestPoses, float]:
+        """Images counted for their poses, and their mean log-likelihood."""
+        volume, xy = FourierVolume.of_map(self.map), self.images.xy
+        low = self.images.within(self.low).xy
+        grid = BaseGrid.of_map(volume, self.cells, self.stage.order, self.shifts, low)
+        is_whole = self.stage.low is None
+        poses = AllPoses(grid) if is_whole else BestPoses(volume, grid, self.low, xy)
+        likely = 0.0
+        for part in batches(len(rows), AT_ONCE):
+            likely += float(poses.add(self.images.select(rows[part]), self.noise).sum())
+        return poses, likely / len(rows)
 
     def _update(self) -> None:
         ratio = 1 / (TRUST * self.signal * self.sum.mean_weight()).clamp(min=1e-9)
@@ -209,14 +202,3 @@ class _SoftMap:
 
     def _empty(self) -> SliceSum:
         return SliceSum(self.n, symmetry=self.group, device=self.images.xy.device)
-
-
-def _posterior(grid: BaseGrid, shifted: Tensor, transfer: Tensor) -> tuple[Tensor, Tensor]:
-    """Probability of all shifts and cells, `(m, s, c)`, and the evidence `(m,)` they sum up to."""
-    match, norm = shifted @ grid.views.T, transfer @ grid.squares.T
-    score = marginal(match.mul_(2), norm.mul_(2)[:, None])
-    top = score.amax((1, 2), keepdim=True)
-    share = score.sub_(top).exp_()
-    total = share.sum((1, 2), keepdim=True)
-    evidence = (top + total.log()).flatten() - math.log(share[0].numel())
-    return share.div_(total), evidence

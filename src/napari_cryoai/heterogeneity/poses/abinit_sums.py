@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.heterogeneity.poses.images import PoseImages, by_length, in_shells, window_share
 from napari_cryoai.heterogeneity.poses.likelihood import phases
 from napari_cryoai.heterogeneity.poses.search import FoundPoses
 from napari_cryoai.physics.backprojection import SliceSum
 from napari_cryoai.physics.fsc import fsc
-from napari_cryoai.physics.masks import sphere
+from napari_cryoai.physics.masks import mask_of_map, sphere
 from napari_cryoai.physics.radial import power_spectrum
 
 CORRELATED = 0.3
@@ -21,6 +22,10 @@ CORRELATED_TOGETHER = 0.5
 """The same while both halves are compared with one map, which makes them more alike."""
 AHEAD = 2
 """How many shells further a search goes: what it finds may correlate in the next round."""
+
+SOLVENT = 0.8
+"""How far from the density its mask begins to fall, and how wide the fall is, in units of the
+shortest length in it."""
 
 
 class HalfSum:
@@ -120,6 +125,27 @@ class References:
     def up_to(self, radius: int) -> References:
         """The same, for a search at low resolution."""
         return replace(self, radius=min(radius, self.radius))
+
+
+def solvent_mask(one: HalfSum, two: HalfSum, within: Tensor, shell: int) -> Tensor:
+    """Around the density that both halves have up to a shell, and wide of it by about a detail.
+
+    Solvent is noise alone: without it the maps are right to a higher resolution. Where no density
+    stands out yet, the mask that is given is returned.
+
+    Parameters
+    ----------
+    within
+        `(n, n, n)`, beyond which there is no particle.
+    """
+    detail_px = one.sum.n / shell
+    density = one.sum.add(two.sum).map() * within
+    width = SOLVENT * detail_px
+    try:
+        mask = mask_of_map(density, 1.0, low_pass_A=detail_px, dilate_A=width, edge_A=width)
+    except CryoAIError:  # nothing but noise
+        return within
+    return mask * within
 
 
 def spherical_mask(n: int, device: torch.device) -> Tensor:
