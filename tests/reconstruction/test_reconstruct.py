@@ -15,7 +15,6 @@ from napari_cryoai.io.particle_stacks import read_particles
 from napari_cryoai.jobs.progress import finish
 from napari_cryoai.physics import particle_insertion
 from napari_cryoai.physics.fsc import fsc
-from napari_cryoai.reconstruction.halves import split_halves
 from napari_cryoai.reconstruction.output import FileStore, write_reconstruction
 from napari_cryoai.reconstruction.reconstruct import (
     Reconstruction,
@@ -98,19 +97,6 @@ def test_flipped_and_premultiplied_images_give_the_same_map(stack, monkeypatch):
 def test_the_same_seed_gives_the_same_map(stack, found):
     again = finish(reconstruct(PARAMS, stack))
     assert torch.equal(again.map, found.map)
-
-
-def test_particles_without_halves_are_shared_out_by_the_seed(stack):
-    free = replace(stack, half=np.zeros(len(stack), np.int8))
-    one, two = split_halves(free, 0)
-    assert abs(len(one) - len(two)) <= 1
-    assert sorted([*one, *two]) == list(range(len(stack)))
-    assert not np.array_equal(one, split_halves(free, 1)[0])
-    mixed = np.zeros(len(stack), np.int8)
-    mixed[:300] = 2
-    one, two = split_halves(replace(stack, half=mixed), 0)
-    assert abs(len(one) - len(two)) <= 1
-    assert set(range(300)) <= set(two)
 
 
 def test_an_empty_half_is_an_error(stack):

@@ -98,6 +98,25 @@ def folder(tmp_path: Path, source: Opened) -> Path:
     return tmp_path / "run"
 
 
+def write_originals(path: Path) -> None:
+    """Images twice as large of the particles in `folder`, in another order, as RELION 5 has it."""
+    write_mrc(path.parent / "stack.mrcs", np.zeros((STACK, 2 * SIDE, 2 * SIDE), np.float32), 2.0)
+    rows = [
+        f"{i + 1}@stack.mrcs 1 {10_000 + 50 * i} 12000 10 someone_{i}"
+        for i in reversed(range(STACK))
+    ]
+    path.write_text(
+        "# version 50001\n\ndata_optics\n\nloop_\n_rlnOpticsGroup\n_rlnOpticsGroupName\n"
+        "_rlnImagePixelSize\n_rlnImageSize\n_rlnImageDimensionality\n_rlnVoltage\n"
+        "_rlnSphericalAberration\n_rlnAmplitudeContrast\n"
+        f"1 opticsGroup1 2.0 {2 * SIDE} 2 300 2.7 0.1\n\n"
+        "# version 50001\n\ndata_particles\n\nloop_\n_rlnImageName\n"
+        "_rlnOpticsGroup\n_rlnDefocusU\n_rlnDefocusV\n_rlnDefocusAngle\n_labScore\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
 def mouse(scatter: Any, kind: QEvent.Type, pixel: Any, held: Any, button: Any) -> None:
     place = QPointF(pixel[0] + scatter.area.left(), pixel[1] + scatter.area.top())
     pressed = button if kind != QEvent.Type.MouseMove else Qt.MouseButton.NoButton
@@ -330,6 +349,34 @@ def test_the_count_shown_is_the_count_exported_of_the_rows_of_the_original(
         original = read_particles(folder.parent / "particles.star")
         assert len(written) == shown == len(rows)
         np.testing.assert_allclose(written.ctf.defocus_u_A, original.ctf.defocus_u_A[rows])
+
+
+def test_a_selection_leaves_as_the_particles_before_binning(
+    make_explorer: Any, folder: Path, wait: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "large").mkdir()
+    write_originals(tmp_path / "large" / "originals.star")
+    panel = make_explorer()
+    panel.open(folder)
+    wait(lambda: panel.session.source is not None and panel.idle)
+    chosen = panel.session.model.table.columns["domain"] == 1
+    panel.session.selections.select(chosen)
+    panel.selection.original.set_path(tmp_path / "large" / "originals.star")
+    panel.selection.export(tmp_path / "large" / "chosen.star")
+    wait(lambda: any("as in originals.star" in m.text for m in panel.banners.messages()))
+    written = read_particles(tmp_path / "large" / "chosen.star")
+    rows = panel.session.model.table.rows[chosen]
+    assert written.box_size_px == 2 * SIDE and written.require_pixel_size() == 2.0
+    np.testing.assert_allclose(written.ctf.defocus_u_A, 10_000 + 50 * rows)
+    assert written.extra["labScore"].tolist() == [f"someone_{row}" for row in rows]
+
+
+def test_originals_of_other_particles_are_forgotten(panel: ExplorePanel, folder: Path, wait: Any):
+    panel.selection.original.set_path(Path("large.star"))
+    before = panel.session.source
+    panel.open(folder)
+    wait(lambda: panel.session.source is not before and panel.idle)
+    assert panel.selection.original.path() is None
 
 
 def test_selections_stay_in_the_folder(make_explorer: Any, folder: Path, wait: Any) -> None:

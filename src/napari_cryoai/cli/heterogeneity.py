@@ -58,14 +58,22 @@ def heterogeneity_group() -> None:
 @click.option("--mask", type=PATH, help="Map, 1 where something may vary; found if not given.")
 @particle_options
 @params_options(VaeParams)
+@click.option("--resume", is_flag=True, help="Go on with a training that was cut short.")
 @click.option("--json", "as_json", is_flag=True, help="Report in JSON lines, for machines.")
 def train_command(
-    particles: Path, output: Path, method: str, mask: Path | None, as_json: bool, **values: Any
+    particles: Path,
+    output: Path,
+    method: str,
+    mask: Path | None,
+    resume: bool,
+    as_json: bool,
+    **values: Any,
 ) -> None:
     """Fit a latent space to PARTICLES (.star, .cs, or .mrcs with --poses and --ctf).
 
     Writes z.npz (places, their uncertainty, which particles), config.yaml, model.safetensors,
-    training.csv, and the mean and the components in volumes/.
+    training.csv, and the mean and the components in volumes/. While it runs, what it has found is
+    kept in training.checkpoint every two minutes.
     """
     with errors_told(as_json):
         files = particle_files(particles, values)
@@ -73,12 +81,13 @@ def train_command(
         mine = {name: values[name] for name in kind.model_fields}
         params = params_from(kind, mine)
         inside = None if mask is None else read_map(mask)
-        job = train(method, params, files, output, mask=inside)
+        job = train(method, params, files, output, mask=inside, resume=resume)
         found = run_to_console(job, "Latent space", json_lines=as_json)
         summary = {
             "particles": len(found.model.table),
             "held_out_gain": found.held_out.gain,
             "structure": found.held_out.text(),
+            "halves": found.halves,
             "output": str(output),
         }
         if as_json:
@@ -86,3 +95,4 @@ def train_command(
         else:
             click.echo(f"{summary['particles']:,} particles: {output}")
             click.echo(found.held_out.text())
+            click.echo(found.halves)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
 from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.halves import halves_told
 from napari_cryoai.core.latent_table import LatentTable
 from napari_cryoai.heterogeneity.analysis.leakage import groups_of, leakage_job, properties_of
 from napari_cryoai.heterogeneity.output import read_model
@@ -78,6 +79,7 @@ def validate_command(
             "resolution_A": _finite(found.resolution_A),
             "agreement_A": _finite(found.agreement_A),
             "text": found.text(),
+            "halves": halves_told(stack.select(rows), params.seed),
             "leakage": [leak.text() for leak in leaks],
         }
         write_text(output / "validation.json", json.dumps(told, indent=2) + "\n")
@@ -85,6 +87,7 @@ def validate_command(
             click.echo(json.dumps({"result": told}))
         else:
             click.echo(found.text())
+            click.echo(told["halves"])
             for leak in leaks:
                 click.echo(f"  {leak.text()}")
 

@@ -13,12 +13,12 @@ import click
 from napari_cryoai.cli.options import PATH, errors_told, params_from, params_options
 from napari_cryoai.cli.particle_options import particle_files, particle_options
 from napari_cryoai.core.errors import naming
+from napari_cryoai.core.halves import split_halves
 from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.io.guards import check_writable
 from napari_cryoai.jobs.record import write_record
 from napari_cryoai.jobs.run import run_to_console
 from napari_cryoai.reconstruction.fsc_picture import resolution_text
-from napari_cryoai.reconstruction.halves import split_halves
 from napari_cryoai.reconstruction.output import FileStore, write_reconstruction
 from napari_cryoai.reconstruction.reconstruct import (
     Reconstruction,

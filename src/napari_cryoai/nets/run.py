@@ -220,9 +220,9 @@ class Run(Generic[NetworkT, BatchT]):
                 self._stage, self.steps = int(state["stage"]), list(state["steps"])
                 self._before_s, self._start = float(state["seconds"]), time.monotonic()
         except DAMAGE as error:
-            raise _unusable("is no whole checkpoint of a training", checkpoint) from error
+            raise unusable("is no whole checkpoint of a training", checkpoint) from error
         if not same:
-            raise _unusable("was made by a training with other options", checkpoint)
+            raise unusable("was made by a training with other options", checkpoint)
 
     def _told(self, message: str) -> Progress:
         return Progress(int(100 * self.share), 100, message)
@@ -300,7 +300,8 @@ def _identity(params: TrainParams) -> str:
     return json.dumps(told, sort_keys=True)
 
 
-def _unusable(problem: str, checkpoint: Path) -> CryoAIError:
+def unusable(problem: str, checkpoint: Path) -> CryoAIError:
+    """What is said of a checkpoint that a training cannot go on from."""
     return CryoAIError(
         problem,
         path=checkpoint,

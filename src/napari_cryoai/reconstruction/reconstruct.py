@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.halves import Rows, split_halves
 from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.jobs.devices import choose_device, sharing_cores
 from napari_cryoai.jobs.params import Params
@@ -24,7 +25,6 @@ from napari_cryoai.physics.particle_insertion import insert_particles
 from napari_cryoai.physics.sharpening import guinier, sharpened
 from napari_cryoai.physics.slices import padded_size
 from napari_cryoai.physics.symmetry import point_group
-from napari_cryoai.reconstruction.halves import Rows, split_halves
 
 BATCH_BYTES = 8 << 20
 SMALLEST_BOX_PX = 8

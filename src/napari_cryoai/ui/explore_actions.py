@@ -21,6 +21,7 @@ EXPLORE_KEYS = (
     Key(("Left", "Right", "Up", "Down"), "Move the cursor; with Shift, farther", "", "Plot"),
     Key(("+", "-", "Home"), "Closer, farther, all particles", "", "Plot"),
     Key(("Q",), "Colour by the next column", "colour", "Plot"),
+    Key(("E",), "Free energy as contours, or not", "landscape", "Plot"),
     Key(("Control+Z",), "Undo a selection or a step of the path", "undo", "Selections"),
     Key(("Control+Shift+Z",), "Redo it", "redo", "Selections"),
     Key(("Control+A",), "Select all particles", "all", "Selections"),
@@ -48,6 +49,7 @@ class ExploreActions:
         selection = panel.selection
         return tools | {
             "colour": panel.axes.next_colour,
+            "landscape": panel.tools.landscape.toggle,
             "undo": panel.undo,
             "redo": panel.redo,
             "all": partial(self._select, "select_all"),

@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cryoai.core.density_map import DensityMap
+from napari_cryoai.core.halves import halves_told
 from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.ui.explore_select_work import particles_of
 from napari_cryoai.ui.latent_session import Opened
 from napari_cryoai.ui.map_colouring import Colouring, limits_of
 from napari_cryoai.ui.map_history import Content
+
+SEED = 0
+"""Of halves, where the particles' file names none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +58,8 @@ def validated(source: Opened, selected: NDArray[np.bool_]) -> Job[Found]:
         "selection, decoded": _looked(found.decoded, shown.level),
         "images minus decoded": _looked(found.difference, shown.level / 2),
     }
-    return Found(maps, re.sub(r"(\d) A\b", r"\1 Å", found.text()))
+    words = re.sub(r"(\d) A\b", r"\1 Å", found.text())
+    return Found(maps, f"{words}\n{halves_told(stack.select(rows), params.seed)}")
 
 
 def state_at(source: Opened, z: NDArray[np.float32]) -> Job[Found]:
@@ -70,10 +75,11 @@ def state_at(source: Opened, z: NDArray[np.float32]) -> Job[Found]:
 
     yield Progress(0, 100, "Reading the particles")
     stack = particles_of(source)
-    found = yield from state(source.model.table, stack, z)
+    found = yield from state(source.model.table, stack, z, seed=SEED)
     pixel_size_A = stack.require_pixel_size()
     resolution_A = half_map_fsc(found.half1, found.half2, pixel_size_A).best.resolution_A()
     words = f"{found.particles:,.0f} particles' worth of images, {resolution_A:.1f} Å (FSC 0.143)"
+    words = f"{words}\n{halves_told(stack, SEED)}"
     density = DensityMap(found.map.numpy(), pixel_size_A)
     return Found({"state, from images": _looked(density)}, words)
 

@@ -25,6 +25,7 @@ from napari_cryoai.ui.explore_actions import EXPLORE_KEYS, ExploreActions
 from napari_cryoai.ui.explore_analysis import AnalysisPanel
 from napari_cryoai.ui.explore_check import CheckPanel
 from napari_cryoai.ui.explore_curves import TrainingCurves
+from napari_cryoai.ui.explore_landscape import LandscapeOverlay
 from napari_cryoai.ui.explore_live import Frame, LiveMap
 from napari_cryoai.ui.explore_maps import MapHandover
 from napari_cryoai.ui.explore_opening import Read, looked_at, read_folder
@@ -140,6 +141,7 @@ class ExplorePanel(DockPanel):
         self.scatter = LatentScatter(session, self)
         self.axes = AxesBar(session, self)
         self.tools = ToolRow(self.scatter, self.undo, self.redo, self)
+        self.landscape = LandscapeOverlay(session, self.scatter, say)
         self.support = hint("", self)
         self.reading = hint("", self)
         self.place = PlacePanel(session, self.live, self.maps.keep, self.maps.ask_save, self)
@@ -227,6 +229,7 @@ class ExplorePanel(DockPanel):
         session.selection_changed.connect(self._on_selection)
         self.path.path.anchors_changed.connect(self._name_steps)
         self.tools.taken.connect(self._name_steps)
+        self.tools.landscape_switched.connect(self.landscape.switch)
         self.live.drawn.connect(self._on_drawn)
 
     def _bind(self) -> None:
@@ -357,7 +360,7 @@ class ExplorePanel(DockPanel):
             with suppress(CryoAIError):  # nobody is left who could read it
                 save(source, self.session.selections.state)
         self.slow.close()
-        for panel in (self.train, self.check):
+        for panel in (self.train, self.check, self.landscape):
             panel.runner.cancel()
         self.region.let_go()
         self.path.stop()

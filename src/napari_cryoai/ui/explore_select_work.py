@@ -19,6 +19,7 @@ from napari_cryoai.ui.parts import counted
 
 SELECTIONS = "selections.npz"
 FILTER = "RELION STAR (*.star);;cryoSPARC (*.cs);;Indices (*.npz *.npy *.txt *.ind *.pkl)"
+ORIGINALS = "Particles (*.star *.cs);;All files (*)"
 Mask = NDArray[np.bool_]
 
 
@@ -140,4 +141,5 @@ def export(source: Opened, mask: Mask, path: Path, original: Path | None = None)
             path=path,
             remedy="Do not use that file; export again",
         )
-    return f"Wrote {counted(written, 'particle')} to {path}"
+    of = "" if original is None else f", as in {original.name}"
+    return f"Wrote {counted(written, 'particle')}{of}, to {path}"

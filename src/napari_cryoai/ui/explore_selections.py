@@ -27,7 +27,8 @@ from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.ui import explore_select_work as work
 from napari_cryoai.ui.background import Background
 from napari_cryoai.ui.latent_session import LatentSession
-from napari_cryoai.ui.parts import button, counted, hint
+from napari_cryoai.ui.parts import button, counted
+from napari_cryoai.ui.path_field import PathField
 
 HOWS = {
     "replace": "becomes the selection",
@@ -76,7 +77,7 @@ class SelectionPanel(QWidget):
         self.named.itemDoubleClicked.connect(lambda _item, _column: self.choose())
         self.named.itemSelectionChanged.connect(self._refresh_buttons)
         self._build()
-        session.opened.connect(self.refresh)
+        session.opened.connect(self._on_opened)
         session.selection_changed.connect(self.refresh)
         self.refresh()
 
@@ -145,7 +146,8 @@ class SelectionPanel(QWidget):
         if self.session.source is None:
             return
         mask = self.session.selections.current
-        task = partial(work.export, self.session.source, mask, path)
+        original = self.original.path()
+        task = partial(work.export, self.session.source, mask, path, original)
         self.export_button.setEnabled(False)
         self.background.submit(task, self._exported, self._not_exported)
 
@@ -181,6 +183,12 @@ class SelectionPanel(QWidget):
             "Export particles…", self.ask_export, icon="save", primary=True,
             tip="As .star or .cs with all their columns, or as indices",
         )  # fmt: skip
+        self.original = PathField(
+            "File of the particles before binning: their rows, at their size, are written",
+            work.ORIGINALS,
+            self,
+            empty="none: rows of the file trained on",
+        )
         self.name_button = button("Name it…", self.ask_name, tip="Keep the selection  [Ctrl+N]")
         self.take = button("Take", self.choose, tip="Also with a double click")
         self.rename = button("Rename…", self.ask_rename)
@@ -204,10 +212,15 @@ class SelectionPanel(QWidget):
         column.addLayout(second)
         column.addWidget(self.named)
         column.addLayout(third)
+        originals = QHBoxLayout()
+        originals.addWidget(QLabel("Originals", self))
+        originals.addWidget(self.original, 1)
+        column.addLayout(originals)
         column.addWidget(self.export_button)
-        column.addWidget(
-            hint("Exports refer to the particles of the file that was trained on.", self)
-        )
+
+    def _on_opened(self) -> None:
+        self.original.text.clear()  # those of other particles
+        self.refresh()
 
     def _document(self, action: str) -> None:
         if self.session.source is not None:

@@ -11,11 +11,7 @@ from qtpy.QtCore import QEvent, Signal
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QFormLayout,
-    QHBoxLayout,
-    QLineEdit,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -28,6 +24,7 @@ from napari_cryoai.ui.background import Background
 from napari_cryoai.ui.form import ParamsForm, as_command_line, build
 from napari_cryoai.ui.jobs import JobBar, JobRunner
 from napari_cryoai.ui.parts import Section, button, hint
+from napari_cryoai.ui.path_field import PathField
 
 METHODS = {
     "covariance": "covariance (linear, minutes)",
@@ -242,51 +239,3 @@ class TrainPanel(QWidget):
         if event.type() == QEvent.Type.Show:
             self.load()
         return bool(super().event(event))
-
-
-class PathField(QWidget):
-    """A path that is typed or chosen.
-
-    Parameters
-    ----------
-    title
-        Of the dialogue.
-    kinds
-        Files to choose among; "" for a folder.
-    """
-
-    changed = Signal()
-
-    def __init__(self, title: str, kinds: str, parent: QWidget | None = None):
-        super().__init__(parent)
-        self._title, self._kinds = title, kinds
-        self.text = QLineEdit(self)
-        self.text.setAccessibleName(title)
-        self.text.setToolTip(title)
-        self.text.textChanged.connect(lambda _: self.changed.emit())
-        choose = QToolButton(self)
-        choose.setText("…")
-        choose.setAccessibleName(f"Choose: {title}")
-        choose.clicked.connect(lambda _=False: self._ask())
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        row.addWidget(self.text, 1)
-        row.addWidget(choose)
-
-    def path(self) -> Path | None:
-        """What is there; None if nothing is."""
-        words = self.text.text().strip()
-        return Path(words).expanduser() if words else None
-
-    def set_path(self, path: Path) -> None:
-        """Fill it in."""
-        self.text.setText(str(path))
-
-    def _ask(self) -> None:
-        if self._kinds:
-            path, _ = QFileDialog.getOpenFileName(self, self._title, "", self._kinds)
-        else:
-            path = QFileDialog.getExistingDirectory(self, self._title)
-        if path:
-            self.set_path(Path(path))

@@ -19,6 +19,8 @@ _SHAPES = {
     "folder": '<path d="M3 6h7l2 2h9v11H3z"/>',
     "image": '<path d="M4 4h16v16H4zM4 16l5-5 5 5 3-3 3 3"/>',
     "map": '<path d="M12 3l8 4.5v9L12 21l-8-4.5v-9zM4 7.5l8 4.5 8-4.5M12 12v9"/>',
+    "landscape": '<path d="M12 3c6 0 9 4 9 9s-3 9-9 9-9-3-9-8 3-10 9-10z"/>'
+    '<path d="M11 8c4 0 6 2 6 5s-2 5-5 5-5-2-5-4 1-6 4-6z"/><path d="M12 13v0.1"/>',
     "rings": '<circle cx="12" cy="12" r="3"/><circle cx="12" cy="12" r="6.5"/>'
     '<circle cx="12" cy="12" r="9.5"/>',
     "particles": '<path d="M3 3h7v7H3zM14 3h7v7h-7zM3 14h7v7H3zM14 14h7v7h-7z"/>',

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
 from qtpy.QtWidgets import (
@@ -93,15 +92,18 @@ class AxesBar(QWidget):
 
 
 class ToolRow(QWidget):
-    """The tools, undo and redo; below, the size of the brush.
+    """The tools, the landscape's switch, undo and redo; below, the size of the brush.
 
     Signals
     -------
     taken()
         Another tool is in hand.
+    landscape_switched(on)
+        The free energy is to be shown, or not.
     """
 
     taken = Signal()
+    landscape_switched = Signal(bool)
 
     def __init__(
         self,
@@ -114,6 +116,10 @@ class ToolRow(QWidget):
         self.scatter = scatter
         self.buttons: dict[LatentTool, QToolButton] = {}
         self.home = self._button("home", "Show all", scatter.go_home, "All particles  [Home]")
+        self.landscape = self._switch(
+            "landscape", "Free energy", "Contours of the free energy, 1 to 5 kT  [E]"
+        )
+        self.landscape.toggled.connect(self.landscape_switched.emit)
         self.undo = self._button("undo", "Undo", undo)
         self.redo = self._button("redo", "Redo", redo)
         group = QButtonGroup(self)
@@ -124,7 +130,7 @@ class ToolRow(QWidget):
             group.addButton(button)
             row.addWidget(button)
         row.addStretch(1)
-        for button in (self.home, self.undo, self.redo):
+        for button in (self.landscape, self.home, self.undo, self.redo):
             row.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -150,20 +156,26 @@ class ToolRow(QWidget):
             button.setToolTip(f"{words}  [{keys}]")
 
     def _tool(self, tool: LatentTool, title: str, tip: str) -> QToolButton:
-        button = self._button(tool.value, title, partial(self.take, tool), tip)
+        button = self._switch(tool.value, title, tip)
+        button.clicked.connect(lambda _=False: self.take(tool))
         button.setText(title)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        self.buttons[tool] = button
+        return button
+
+    def _switch(self, icon: str, title: str, tip: str) -> QToolButton:
+        """A button that stays down."""
+        button = self._button(icon, title, lambda: None, tip)
         button.setCheckable(True)
 
         def dress() -> None:
-            button.setIcon(icons.icon(tool.value, theme.colour("text")))
+            button.setIcon(icons.icon(icon, theme.colour("text")))
             shade = theme.colour("current").name()
             button.setStyleSheet(
                 f"QToolButton:checked {{ background: {shade}; border-radius: 4px; }}"
             )
 
         theme.themed(button, dress)
-        self.buttons[tool] = button
         return button
 
     def _button(

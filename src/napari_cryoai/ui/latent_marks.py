@@ -12,6 +12,7 @@ from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from napari_cryoai.ui import theme
 from napari_cryoai.ui.latent_colours import LABELS, SELECTED, Tint, bar_colours
+from napari_cryoai.ui.latent_energy import FreeEnergy
 from napari_cryoai.ui.latent_tools import LatentTool, Stroke
 from napari_cryoai.ui.latent_view import View, ticks
 
@@ -113,6 +114,44 @@ def draw_ring(painter: QPainter, view: View, point: ArrayLike) -> None:
     painter.drawEllipse(centre, 4.5, 4.5)
 
 
+def draw_energy(painter: QPainter, view: View, energy: FreeEnergy) -> None:
+    """Contours, the stronger the deeper in the valley, and the level of the longest of each."""
+    light, dark = theme.colour("text"), theme.colour("background").darker(140)
+    rim = QColor(dark)
+    rim.setAlpha(150)
+    painter.save()
+    small = painter.font()
+    small.setPointSizeF(small.pointSizeF() * 0.8)
+    painter.setFont(small)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    lines = [(c.level_kT, QPolygonF(_pixels(view, c.points))) for c in energy.contours]
+    for colour, more in ((rim, 1.6), (light, 0.0)):
+        for level, line in lines:
+            painter.setPen(QPen(colour, max(0.7, 1.9 - 0.3 * level) + more))
+            painter.drawPolyline(line)
+    longest = dict(sorted(lines, key=lambda item: len(item[1])))
+    for i, (level, line) in enumerate(sorted(longest.items())):
+        # Contours lie close together: each is labelled at another place along it.
+        _draw_words(painter, line[len(line) * i // len(longest)], f"{level:g}", light, dark)
+    painter.restore()
+
+
+def draw_note(painter: QPainter, width: float, words: str) -> None:
+    """Words in the upper left corner, on a ground of their own."""
+    if not words:
+        return
+    room = QRectF(0, 0, width - 16, 200)
+    flags = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
+    ground = theme.colour("background")
+    ground.setAlpha(220)
+    box = painter.boundingRect(room.translated(8, 6), int(flags), words)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(ground)
+    painter.drawRoundedRect(box.adjusted(-5, -3, 5, 3), 4, 4)
+    painter.setPen(theme.colour("text"))
+    painter.drawText(box, int(flags), words)
+
+
 def draw_path(painter: QPainter, view: View, path: Path) -> None:
     """Its line, its anchors with their numbers, and where it is played."""
     rim = theme.colour("background").darker(140)
@@ -198,6 +237,18 @@ def _draw_legend(painter: QPainter, left: float, area: QRectF, tint: Tint) -> No
         painter.fillRect(QRectF(left, y, 10, 10), QColor(LABELS[label % len(LABELS)]))
         painter.setPen(theme.colour("text").darker(115))
         painter.drawText(QRectF(left + 15, y - 3, 40, 16), _LEFT, str(label))
+
+
+def _draw_words(painter: QPainter, place: QPointF, words: str, ink: QColor, ground: QColor) -> None:
+    """A few letters on a ground of their own, around a place."""
+    wide = painter.fontMetrics().horizontalAdvance(words) + 6
+    box = QRectF(place.x() - wide / 2, place.y() - 7, wide, 14)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(ground)
+    painter.drawRoundedRect(box, 4, 4)
+    painter.setPen(ink)
+    painter.drawText(box, _CENTRE, words)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
 def _pixels(view: View, points: ArrayLike) -> list[QPointF]:

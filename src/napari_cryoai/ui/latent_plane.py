@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from napari_cryoai.core.latent_table import LatentTable
+from napari_cryoai.heterogeneity.analysis.axes import Axes
 from napari_cryoai.ui.latent_columns import Column
 
 Rest = Literal["nearby", "hold", "particle"]
@@ -49,6 +50,14 @@ class Plane:
             return None
         rows = np.stack([self.x.direction, self.y.direction])
         return rows if np.linalg.matrix_rank(rows) == 2 or self.table.z_dim == 1 else None
+
+    @cached_property
+    def axes(self) -> Axes | None:
+        """As axes of the latent space; None if it is no flat plane of it."""
+        flat = self.directions
+        if flat is None or np.linalg.matrix_rank(flat) < 2:
+            return None
+        return Axes(np.linalg.pinv(flat) @ self._origin, flat, np.zeros(2))
 
     @property
     def ready(self) -> bool:

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_cryoai.ui import latent_marks as marks
 from napari_cryoai.ui import theme
+from napari_cryoai.ui.latent_energy import FreeEnergy
 from napari_cryoai.ui.latent_picture import ParticlePicture
 from napari_cryoai.ui.latent_session import LatentSession
 from napari_cryoai.ui.latent_tools import LatentTool, Stroke, combine_of
@@ -52,6 +53,8 @@ class LatentScatter(QWidget):
         self.tool = LatentTool.CURSOR
         self.brush_px = 24.0
         self.path: marks.Path = marks.NO_PATH
+        self.energy: FreeEnergy | None = None
+        self.note = ""
         self.view = View((0.0, 1.0), (0.0, 1.0))
         self.picture = ParticlePicture()
         self._image: QImage | None = None
@@ -96,6 +99,17 @@ class LatentScatter(QWidget):
         """Draw a path on the particles."""
         self.path = path
         self.update()
+
+    def set_energy(self, energy: FreeEnergy | None) -> None:
+        """Draw contours of the free energy on the particles, or none."""
+        self.energy = energy
+        self.update()
+
+    def set_note(self, words: str) -> None:
+        """Write a few words into the corner of the plot."""
+        if words != self.note:
+            self.note = words
+            self.update()
 
     def mark(self, row: int | None) -> None:
         """Ring a particle."""
@@ -284,11 +298,14 @@ class LatentScatter(QWidget):
             marks.draw_bar(painter, area, self.session.tint, self.session.coloured_by)
         painter.setClipRect(area)
         painter.translate(area.topLeft())
+        if self.energy is not None:
+            marks.draw_energy(painter, self.view, self.energy)
         marks.draw_path(painter, self.view, self.path)
         if self._marked is not None and self._marked < len(plane.xy):
             marks.draw_ring(painter, self.view, plane.xy[self._marked])
         marks.draw_cursor(painter, self.view, self.session.point)
         self._draw_tool(painter)
+        marks.draw_note(painter, area.width(), self.note)
         painter.resetTransform()
         painter.setClipping(False)
         if self.hasFocus():

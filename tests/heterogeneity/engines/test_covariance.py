@@ -10,7 +10,10 @@ import torch
 
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.heterogeneity.analysis.leakage import leakage, properties_of
+from napari_cryoai.heterogeneity.engines import search
 from napari_cryoai.heterogeneity.engines.covariance import CovarianceParams, covariance
+from napari_cryoai.heterogeneity.engines.fit import begun
 from napari_cryoai.jobs.progress import finish
 
 PARAMS = CovarianceParams(z_dim=2, box_size_px=24, device="cpu")
@@ -65,6 +68,34 @@ def test_particles_keep_their_names_and_rows(trained, moving):
     table = trained.model.table
     assert table.names.tolist() == list(moving.stack.images.names())
     assert table.rows.tolist() == list(range(len(moving.stack)))
+
+
+def test_components_are_found_in_the_first_half_of_the_file(moving, monkeypatch):
+    half = np.random.default_rng(1).integers(1, 3, len(moving.stack)).astype(np.int8)
+    seen: list[np.ndarray] = []
+
+    def spy(images, rows, *rest):
+        seen.append(rows)
+        return begun(images, rows, *rest)
+
+    monkeypatch.setattr(search, "begun", spy)
+    job = covariance(PARAMS, replace(moving.stack, half=half))
+    while not seen:
+        next(job)
+    assert np.array_equal(seen[0], np.flatnonzero(half == 1))
+
+
+def test_it_is_told_where_the_halves_come_from(trained):
+    assert "at random (seed 0)" in trained.halves
+
+
+def test_a_motion_described_in_part_is_no_leak(moving):
+    """What one component leaves of the motion looks different from different sides, but averages
+    out over the states."""
+    found = finish(covariance(PARAMS.model_copy(update={"z_dim": 1}), moving.stack))
+    leaks = leakage(found.model.table.mean, properties_of(moving.stack))
+    assert "direction of view" in {leak.name for leak in leaks}
+    assert not [leak.name for leak in leaks if leak.known]
 
 
 def test_rounds_tell_resolution_and_gain(trained):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.latent_table import LatentTable
+from napari_cryoai.heterogeneity.engines import kernel
 from napari_cryoai.heterogeneity.engines.kernel import kernel_weights, state
 from napari_cryoai.jobs.progress import finish
 
@@ -50,6 +53,21 @@ def test_the_map_of_a_state_is_nearest_to_that_state(moving, table):
 def test_halves_come_from_different_particles(moving, table):
     found = finish(state(table, moving.stack, [0.5], device="cpu"))
     assert not torch.allclose(found.half1, found.half2)
+
+
+def test_halves_are_those_of_the_file(moving, table, monkeypatch):
+    """A half map knows the images of its own half only; those of the other may be anything."""
+    monkeypatch.setattr(kernel, "TRIED", 1)  # of several bandwidths the other half chooses
+    half = np.random.default_rng(1).integers(1, 3, len(moving.stack)).astype(np.int8)
+    images = moving.stack.images.read(np.arange(len(half)))
+    images[half == 2] = 1 - images[half == 2]
+    spoilt = replace(moving.stack, half=half, images=type(moving.stack.images)(images))
+    first, second = (
+        finish(state(table, stack, [0.5], device="cpu"))
+        for stack in (replace(moving.stack, half=half), spoilt)
+    )
+    assert torch.equal(first.half1, second.half1)
+    assert not torch.allclose(first.half2, second.half2)
 
 
 def test_a_place_without_particles_is_refused(moving, table):

@@ -1,40 +1,25 @@
-"""The `covariance` method: principal components of particle images, by EM.
-
-Half of the images judge the components that the other half gave: the resolution is raised for as
-long as they explain images better that had no part in them, and where they never do, there is
-nothing to explain.
-"""
+"""The `covariance` method: principal components of particle images, by EM."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
-import numpy as np
 import torch
 from pydantic import Field
 
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.halves import halves_told, split_halves
 from napari_cryoai.core.particle_stack import ParticleStack
+from napari_cryoai.heterogeneity.engines.checkpoint import Checkpoint
 from napari_cryoai.heterogeneity.engines.encoding import Encoded, encoded, latent_table
-from napari_cryoai.heterogeneity.engines.fit import Fit, begun, finer, improved
 from napari_cryoai.heterogeneity.engines.images import FourierImages, Rows
 from napari_cryoai.heterogeneity.engines.regression import Moments, regressed
+from napari_cryoai.heterogeneity.engines.search import HeldOut, searched
 from napari_cryoai.heterogeneity.model import LatentModel
 from napari_cryoai.jobs.devices import choose_device
 from napari_cryoai.jobs.params import Params
 from napari_cryoai.jobs.progress import Job, part
-
-FIRST, STEP = 0.25, 1.4
-"""Resolution at which components are first looked for, in the highest there is, and its growth."""
-ROUNDS, MORE_ROUNDS, LAST_ROUNDS = 14, 6, 6
-STAGES = (8, 20, 32, 45, 58, 70)
-"""Progress, in per cent, at the end of the beginning and of every resolution that is tried."""
-WORTH = 1.02
-"""By how much held-out images have to be likelier for a higher resolution to be worth its noise."""
-SURE = 4.0
-"""Standard errors by which the held-out gain has to exceed 0."""
 
 
 class CovarianceParams(Params):
@@ -64,34 +49,6 @@ class CovarianceParams(Params):
     seed: int = Field(0, ge=0, title="Seed", description="Same seed, same result.")
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """What components of one half of the images say of the other half.
-
-    Attributes
-    ----------
-    gain
-        Nats for each image, by which it is likelier with the components than without.
-    error
-        Standard error of that.
-    """
-
-    gain: float
-    error: float
-
-    @property
-    def found(self) -> bool:
-        """Whether there is anything."""
-        return self.gain > SURE * self.error
-
-    def text(self) -> str:
-        """In words."""
-        figure = f"{self.gain:.3f} +- {self.error:.3f} nats per particle on held-out images"
-        if self.found:
-            return f"Heterogeneity found: {figure}"
-        return f"No structure in z beyond noise: {figure}"
-
-
 @dataclass(frozen=True, eq=False)
 class Trained:
     """What a training gave.
@@ -104,15 +61,22 @@ class Trained:
         How it went, a line for each round.
     held_out
         Whether there is heterogeneity at all.
+    halves
+        Where the halves come from that judge each other, in words.
     """
 
     model: LatentModel
     rounds: list[dict[str, float]]
     held_out: HeldOut
+    halves: str
 
 
 def covariance(
-    params: CovarianceParams, stack: ParticleStack, *, mask: DensityMap | None = None
+    params: CovarianceParams,
+    stack: ParticleStack,
+    *,
+    mask: DensityMap | None = None,
+    kept: Checkpoint | None = None,
 ) -> Job[Trained]:
     """Find the mean and the components of particles whose poses are known.
 
@@ -120,6 +84,8 @@ def covariance(
     ----------
     mask
         Outside which nothing varies; from the mean map if not given.
+    kept
+        Knows how far an earlier run came, and learns how far this one does.
 
     Yields
     ------
@@ -132,15 +98,15 @@ def covariance(
         If poses or CTF are missing, images cannot be read, or there are too few for so many
         dimensions.
     """
+    kept, halves = kept or Checkpoint(), split_halves(stack, params.seed)
     images = yield from part(loaded(params.box_size_px, params.z_dim, params.device, stack), 0, 10)
-    fit, held_out = yield from part(
-        searched(images, params.z_dim, params.contrast_sd, params.seed, mask), 10, 60
-    )
+    search = searched(images, halves, params.z_dim, params.contrast_sd, params.seed, mask, kept)
+    fit, held_out = yield from part(search, 10, 60)
     found = yield from part(encoded(fit), 60, 70)
     table = latent_table(fit, found)
-    maps, _ = yield from part(regressed(images, _linear(found), fit), 70, 100)
+    maps, _ = yield from part(regressed(fit, halves, _linear(found), kept), 70, 100)
     model = LatentModel("covariance", maps[0], maps[1:], None, table, images.pixel_size_A)
-    return Trained(model, fit.rounds, held_out)
+    return Trained(model, fit.rounds, held_out, halves_told(stack, params.seed))
 
 
 def loaded(box_size_px: int, z_dim: int, device: str, stack: ParticleStack) -> Job[FourierImages]:
@@ -162,40 +128,6 @@ def loaded(box_size_px: int, z_dim: int, device: str, stack: ParticleStack) -> J
     images = FourierImages(stack, n, choose_device(device))
     yield from images.load()
     return images
-
-
-def searched(
-    images: FourierImages, components: int, contrast_sd: float, seed: int, mask: DensityMap | None
-) -> Job[tuple[Fit, HeldOut]]:
-    """Components at the resolution that explains held-out images best."""
-    everyone = np.arange(len(images))
-    one, other = everyone[::2], everyone[1::2]
-    radius = max(4, round(FIRST * images.radius))
-    fit = yield from part(
-        begun(images, one, radius, components, contrast_sd, seed, mask), 0, STAGES[0]
-    )
-    best: tuple[HeldOut, Fit] | None = None
-    rounds = ROUNDS
-    for start, end in pairwise(STAGES):
-        yield from part(improved(fit, one, rounds), start, end - 1)
-        found = yield from part(_judged(fit, other), end - 1, end)
-        fit.rounds[-1]["held_out_gain"] = found.gain
-        if best and found.gain < WORTH * best[0].gain:
-            break
-        best = found, fit
-        radius, rounds = min(images.radius, round(STEP * radius)), MORE_ROUNDS
-        if radius <= fit.parts.lattice.radius or not found.found:
-            break
-        fit = finer(fit, radius)
-    held_out, fit = best or (found, fit)
-    yield from part(improved(fit, everyone, LAST_ROUNDS), STAGES[-1], 100)
-    return fit, held_out
-
-
-def _judged(fit: Fit, rows: Rows) -> Job[HeldOut]:
-    found = yield from encoded(fit, rows)
-    gain = found.gain.double()
-    return HeldOut(float(gain.mean()), float(gain.std() / len(rows) ** 0.5))
 
 
 def _linear(found: Encoded) -> Moments:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from napari_cryoai.heterogeneity.engines.images import FourierImages, Rows
 from napari_cryoai.heterogeneity.engines.lattice import Lattice
 from napari_cryoai.heterogeneity.engines.normal_form import normalise
 from napari_cryoai.heterogeneity.engines.posterior import Evidence, Prior, posterior
-from napari_cryoai.jobs.progress import Job, Progress, part
+from napari_cryoai.jobs.progress import Job, Progress, Result, part
 from napari_cryoai.physics.fourier import resize_fourier, to_fourier, to_real
 from napari_cryoai.physics.masks import mask_of_map, sphere
 
@@ -60,6 +61,27 @@ class Fit:
         """The mask on the grid of the present resolution."""
         return mask_on(self.mask, self.parts.lattice.n)
 
+    def state(self) -> dict[str, Any]:
+        """For `of_state`."""
+        return {
+            "radius": self.radius,
+            "table": self.parts.table,
+            "weights": self.parts.weights,
+            "mask": self.mask,
+            "rounds": self.rounds,
+        }
+
+    @classmethod
+    def of_state(cls, images: FourierImages, prior: Prior, state: dict[str, Any]) -> Fit:
+        """Components as they were when their state was taken."""
+        device, weights = images.device, state["weights"]
+        parts = Components(
+            Lattice(int(state["radius"]), device),
+            state["table"].to(device),
+            None if weights is None else weights.to(device),
+        )
+        return cls(images, prior, parts, state["mask"].to(device), list(state["rounds"]))
+
 
 def mask_on(mask: Tensor, n: int) -> Tensor:
     """A soft mask on a grid of other voxels."""
@@ -92,37 +114,33 @@ def begun(
     return fit
 
 
-def improved(fit: Fit, rows: Rows, rounds: int) -> Job[None]:
-    """Some rounds of EM.
+def improved(fit: Fit, rows: Rows) -> Job[None]:
+    """A round of EM.
 
     Raises
     ------
     CryoAIError
         If numbers run out of bounds.
     """
-    for number in range(rounds):
-        gains: list[Tensor] = []
+    gains: list[Tensor] = []
 
-        def moments(
-            found: Evidence, some: Rows, gains: list[Tensor] = gains
-        ) -> tuple[Tensor, Tensor]:
-            answer = posterior(found, fit.prior)
-            gains.append(answer.gain)
-            return answer.mean, answer.second_moment
+    def moments(found: Evidence, some: Rows) -> tuple[Tensor, Tensor]:
+        answer = posterior(found, fit.prior)
+        gains.append(answer.gain)
+        return answer.mean, answer.second_moment
 
-        job = told(fit.parts.round(fit.images, rows, moments), fit, len(rows))
-        sums = yield from part_of(job, number, rounds)
-        fit.parts.move(sums)
-        energy = normalise(fit.parts, sums, fit.mask_here())
-        gain = float(torch.cat(gains).mean())
-        if not np.isfinite(gain):
-            raise CryoAIError(
-                "the components ran out of bounds (not a number)",
-                remedy="Give a mask, fewer dimensions, or a larger contrast",
-            )
-        share = float(energy[0] / energy.sum().clamp(min=1e-30))
-        resolution_A = fit.images.box_A / fit.radius
-        fit.rounds.append({"resolution_A": resolution_A, "gain": gain, "first_share": share})
+    sums = yield from told(fit.parts.round(fit.images, rows, moments), fit, len(rows))
+    fit.parts.move(sums)
+    energy = normalise(fit.parts, sums, fit.mask_here())
+    gain = float(torch.cat(gains).mean())
+    if not np.isfinite(gain):
+        raise CryoAIError(
+            "the components ran out of bounds (not a number)",
+            remedy="Give a mask, fewer dimensions, or a larger contrast",
+        )
+    share = float(energy[0] / energy.sum().clamp(min=1e-30))
+    resolution_A = fit.images.box_A / fit.radius
+    fit.rounds.append({"resolution_A": resolution_A, "gain": gain, "first_share": share})
 
 
 def finer(fit: Fit, radius: int) -> Fit:
@@ -157,7 +175,7 @@ def told(job: Generator[int, None, Sums], fit: Fit, total: int) -> Job[Sums]:
         yield Progress(done, total, message)
 
 
-def part_of(job: Job[Sums], number: int, rounds: int) -> Job[Sums]:
+def part_of(job: Job[Result], number: int, rounds: int) -> Job[Result]:
     """One of several rounds."""
     return part(job, 100 * number // rounds, 100 * (number + 1) // rounds)
 

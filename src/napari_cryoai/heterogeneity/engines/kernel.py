@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.halves import split_halves
 from napari_cryoai.core.latent_table import LatentTable
 from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.jobs.devices import choose_device
@@ -110,6 +111,7 @@ def state(
     z: ArrayLike,
     *,
     device: str = "auto",
+    seed: int = 0,
 ) -> Job[State]:
     """Reconstruct the state at the place `(d,)`, at the full size of the images.
 
@@ -117,6 +119,8 @@ def state(
     ----------
     stack
         The particles of the table, in its order.
+    seed
+        Of the halves, where the stack names none.
 
     Raises
     ------
@@ -131,8 +135,7 @@ def state(
     bandwidths = bandwidths_at(table, z)
     narrow = kernel_weights(table, z, bandwidths[0])
     halves: list[list[Tensor]] = []
-    rows = np.arange(len(table))
-    for i, mine in enumerate((rows[::2], rows[1::2])):
+    for i, mine in enumerate(split_halves(stack, seed)):
         maps = []
         for j, bandwidth in enumerate(bandwidths):
             done = i * len(bandwidths) + j

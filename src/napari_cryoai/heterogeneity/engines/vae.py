@@ -19,17 +19,19 @@ from torch import Tensor, nn
 
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.halves import halves_told, split_halves
 from napari_cryoai.core.particle_stack import ParticleStack
+from napari_cryoai.heterogeneity.engines.checkpoint import Checkpoint, State
 from napari_cryoai.heterogeneity.engines.covariance import (
     CovarianceParams,
     Trained,
     loaded,
-    searched,
 )
 from napari_cryoai.heterogeneity.engines.encoding import Encoded, encoded, table_of
 from napari_cryoai.heterogeneity.engines.head import Head
 from napari_cryoai.heterogeneity.engines.images import Rows
 from napari_cryoai.heterogeneity.engines.regression import Moments, regressed
+from napari_cryoai.heterogeneity.engines.search import searched
 from napari_cryoai.heterogeneity.model import LatentModel
 from napari_cryoai.jobs.progress import Job, Progress, part
 
@@ -41,6 +43,8 @@ PATIENCE, STEADY = 10, 40
 """Epochs without a better judgement, after which the rate is halved, or the training ends."""
 SAMPLES = 8
 """Places drawn from each posterior, for the moments of the coefficients."""
+PART = "autoencoder"
+"""Of a training, as its checkpoint calls it."""
 
 
 class VaeParams(CovarianceParams):
@@ -124,31 +128,31 @@ class Autoencoder(nn.Module):
         return images.of_coefficients(self.head(z)) - divergence
 
 
-def vae(params: VaeParams, stack: ParticleStack, *, mask: DensityMap | None = None) -> Job[Trained]:
+def vae(
+    params: VaeParams,
+    stack: ParticleStack,
+    *,
+    mask: DensityMap | None = None,
+    kept: Checkpoint | None = None,
+) -> Job[Trained]:
     """Fit the latent space; see `covariance` for what is asked, told and refused."""
+    kept, halves = kept or Checkpoint(), split_halves(stack, params.seed)
     components = max(params.components, params.z_dim)
     images = yield from part(loaded(params.box_size_px, components, params.device, stack), 0, 10)
-    fit, held_out = yield from part(
-        searched(images, components, params.contrast_sd, params.seed, mask), 10, 55
-    )
+    search = searched(images, halves, components, params.contrast_sd, params.seed, mask, kept)
+    fit, held_out = yield from part(search, 10, 55)
     found = yield from part(encoded(fit), 55, 60)
-    network, curve = yield from part(trained(params, Likelihood.of(found)), 60, 75)
+    network, curve = yield from part(trained(params, Likelihood.of(found), kept), 60, 75)
     moments, table = _latents(network, found, params.seed)
-    maps, _ = yield from part(regressed(images, moments, fit), 75, 100)
+    maps, _ = yield from part(regressed(fit, halves, moments, kept), 75, 100)
     columns = {"contrast": found.mean[:, 0], "gain": found.gain}
-    model = LatentModel(
-        "vae",
-        maps[0],
-        maps[1:],
-        network.head,
-        table_of(images, *table, columns),
-        images.pixel_size_A,
-    )
-    return Trained(model, [*fit.rounds, *curve], held_out)
+    places = table_of(images, *table, columns)
+    model = LatentModel("vae", maps[0], maps[1:], network.head, places, images.pixel_size_A)
+    return Trained(model, [*fit.rounds, *curve], held_out, halves_told(stack, params.seed))
 
 
 def trained(
-    params: VaeParams, images: Likelihood
+    params: VaeParams, images: Likelihood, kept: Checkpoint | None = None
 ) -> Job[tuple[Autoencoder, list[dict[str, float]]]]:
     """The network that does best on images it does not learn from.
 
@@ -157,36 +161,88 @@ def trained(
     CryoAIError
         If the training diverges.
     """
-    torch.manual_seed(params.seed)
-    generator = torch.Generator().manual_seed(params.seed)
+    kept = kept or Checkpoint()
     m, r = images.response.shape
-    network = Autoencoder(params.z_dim, r)
+    learner = Learner(params, r)
+    kept.state(PART, learner.restore)
     judges = torch.arange(m) % EVERY_TENTH == 0
     learn, judged = (~judges).nonzero()[:, 0], images.rows(judges.nonzero()[:, 0])
-    noise = torch.randn(len(judged.response), params.z_dim, generator=generator)
-    optimiser = torch.optim.AdamW(network.parameters(), params.learning_rate, weight_decay=1e-3)
-    slower = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, "max", 0.5, PATIENCE)
-    best, best_bound, since = copy.deepcopy(network), -float("inf"), 0
-    curve: list[dict[str, float]] = []
-    for epoch in range(params.epochs):
-        bound = _epoch(network, optimiser, images, learn, generator)
-        with torch.inference_mode():
-            judgement = float(network.bound(judged, noise).mean())
+    noise = torch.Generator().manual_seed(params.seed)
+    drawn = torch.randn(len(judged.response), params.z_dim, generator=noise)
+    while len(learner.curve) < params.epochs and learner.since < STEADY:
+        judgement = learner.epoch(images, learn, judged, drawn)
         if not np.isfinite(judgement):
             raise CryoAIError(
-                f"the training diverged in epoch {epoch + 1} (not a number)",
+                f"the training diverged in epoch {len(learner.curve)} (not a number)",
                 remedy="Give a lower learning rate",
             )
-        curve.append({"epoch": epoch + 1, "bound": bound, "held_out_bound": judgement})
-        slower.step(judgement)
-        since += 1
-        if judgement > best_bound:
-            best, best_bound, since = copy.deepcopy(network), judgement, 0
-        if since >= STEADY:
-            break
-        message = f"Autoencoder, epoch {epoch + 1}, bound {judgement:.3f}"
-        yield Progress(epoch + 1, params.epochs, message)
-    return best.eval().requires_grad_(False), curve
+        kept.keep(PART, learner.state)
+        message = f"Autoencoder, epoch {len(learner.curve)}, bound {judgement:.3f}"
+        yield Progress(len(learner.curve), params.epochs, message)
+    return learner.best.eval().requires_grad_(False), learner.curve
+
+
+class Learner:
+    """The network while it learns.
+
+    Attributes
+    ----------
+    network, best
+        Of now, and the one that did best on images it does not learn from.
+    since
+        Epochs since then.
+    curve
+        What was measured in each epoch.
+    """
+
+    def __init__(self, params: VaeParams, components: int):
+        torch.manual_seed(params.seed)
+        self.network = Autoencoder(params.z_dim, components)
+        self.best, self.since = copy.deepcopy(self.network), 0
+        self.curve: list[dict[str, float]] = []
+        self._best_bound = -float("inf")
+        self._random = torch.Generator().manual_seed(params.seed + 1)
+        self._optimiser = torch.optim.AdamW(
+            self.network.parameters(), params.learning_rate, weight_decay=1e-3
+        )
+        self._slower = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            self._optimiser, "max", 0.5, PATIENCE
+        )
+
+    def epoch(self, images: Likelihood, learn: Tensor, judged: Likelihood, noise: Tensor) -> float:
+        """Learn from all images once; the bound of those that judge."""
+        bound = _epoch(self.network, self._optimiser, images, learn, self._random)
+        with torch.inference_mode():
+            judgement = float(self.network.bound(judged, noise).mean())
+        told = {"epoch": len(self.curve) + 1, "bound": bound, "held_out_bound": judgement}
+        self.curve.append(told)
+        self._slower.step(judgement)
+        self.since += 1
+        if judgement > self._best_bound:
+            self.best, self._best_bound, self.since = copy.deepcopy(self.network), judgement, 0
+        return judgement
+
+    def state(self) -> State:
+        """For `restore`."""
+        return {
+            "networks": [self.network.state_dict(), self.best.state_dict()],
+            "best_bound": self._best_bound,
+            "since": self.since,
+            "curve": self.curve,
+            "optimiser": self._optimiser.state_dict(),
+            "slower": self._slower.state_dict(),
+            "random": self._random.get_state(),
+        }
+
+    def restore(self, state: State) -> None:
+        """Be as when the state was taken."""
+        for network, tensors in zip((self.network, self.best), state["networks"], strict=True):
+            network.load_state_dict(tensors)
+        self._best_bound, self.since = float(state["best_bound"]), int(state["since"])
+        self.curve = list(state["curve"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._slower.load_state_dict(state["slower"])
+        self._random.set_state(state["random"])
 
 
 def _epoch(
