@@ -32,10 +32,10 @@ from napari_cryoai.core.model_of import rows_of_chains
 from napari_cryoai.core.ribbon import Ribbon, ribbon
 from napari_cryoai.core.secondary import secondary_structure
 from napari_cryoai.core.structure import Structure
-from napari_cryoai.ui.model_colouring import CHAIN, CONFIDENCE, PLACE, SECONDARY
-from napari_cryoai.ui.model_opening import content_of
-from napari_cryoai.ui.model_panel import ModelPanel
-from napari_cryoai.ui.model_picking import residue_under
+from napari_cryoai.ui.models.colouring import CHAIN, CONFIDENCE, PLACE, SECONDARY
+from napari_cryoai.ui.models.opening import content_of
+from napari_cryoai.ui.models.panel import ModelPanel
+from napari_cryoai.ui.models.picking import residue_under
 
 RESIDUES, CHAIN_RESIDUES, REPEATS = 2000, 1000, 9
 Floats = NDArray[np.float64]

@@ -24,9 +24,9 @@ from scipy import ndimage
 
 from napari_cryoai.core.contour import contour_of
 from napari_cryoai.core.density_map import DensityMap
-from napari_cryoai.ui.map_compare_swipe import canvas_of
-from napari_cryoai.ui.map_panel import MapPanel
-from napari_cryoai.ui.map_session import OpenMap
+from napari_cryoai.ui.maps.compare_swipe import canvas_of
+from napari_cryoai.ui.maps.panel import MapPanel
+from napari_cryoai.ui.maps.session import OpenMap
 
 SIDE, SECONDS, MOVES_PER_S = 256, 5.0, 60
 

@@ -23,8 +23,8 @@ from rich.table import Table
 from napari_cryoai.core import edits
 from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.picks import PickTable, Source, concatenate
-from napari_cryoai.ui import settings
-from napari_cryoai.ui.picking import PickParticles
+from napari_cryoai.ui.kit import settings
+from napari_cryoai.ui.picking.panel import PickParticles
 
 SIDE, MICROGRAPHS, PICKS = 4096, 50, 2000
 

@@ -13,7 +13,7 @@ from napari.components import ViewerModel
 
 from napari_cryoai.core.picks import PickTable, Source
 from napari_cryoai.io.mrc import write_mrc
-from napari_cryoai.ui import settings
+from napari_cryoai.ui.kit import settings
 
 PIXEL_A = 2.0
 SIDE = 256
@@ -100,7 +100,7 @@ def make_panel(qtbot: Any, wait: Any) -> Iterator[Callable[..., Any]]:
     The viewers have no window and draw nothing, which saves a second each; `test_window.py` has
     some that do.
     """
-    from napari_cryoai.ui.picking import PickParticles
+    from napari_cryoai.ui.picking.panel import PickParticles
 
     made = []
 

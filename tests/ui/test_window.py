@@ -15,9 +15,10 @@ from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.picks import PickTable
 from napari_cryoai.io.picks import read_picks, write_picks
 from napari_cryoai.physics.simulators import demo
-from napari_cryoai.ui import commands, sample_data
-from napari_cryoai.ui.keys import CheatSheet
-from napari_cryoai.ui.session import panel_of
+from napari_cryoai.ui.kit.keys import CheatSheet
+from napari_cryoai.ui.micrographs import sample_data
+from napari_cryoai.ui.micrographs.session import panel_of
+from napari_cryoai.ui.picking import commands
 
 pytestmark = pytest.mark.qt
 PLUGIN = "napari-cryoai"

@@ -9,7 +9,7 @@ from typing import Any
 import napari
 
 from napari_cryoai.picking.pick import PickResult
-from napari_cryoai.ui.picking import PickParticles
+from napari_cryoai.ui.picking.panel import PickParticles
 
 
 def show(paths: Sequence[Path], pixel_size_A: float | None, result: PickResult) -> None:

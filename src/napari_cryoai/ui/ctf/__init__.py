@@ -1,0 +1,1 @@
+"""The *CTF and extraction* panel."""

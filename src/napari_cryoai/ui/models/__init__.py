@@ -1,0 +1,1 @@
+"""The *Build model* panel: building, drawing, judging and mending atomic models."""

@@ -1,0 +1,1 @@
+"""The *Pick particles* panel."""
