@@ -17,7 +17,7 @@ from napari_cryoai.picking.pick import PickParams, pick
 
 APOFERRITIN = "May08", 6, 1.5, 120.0, 20.0
 BETA_GALACTOSIDASE = "Falcon", 4, 1.77, 190.0, 54.0
-NOT_YET = pytest.mark.xfail(reason="0.936 and 0.788 so far, see docs/models/picker.md", strict=True)
+NOT_YET = pytest.mark.xfail(reason="0.936 and 0.798 so far, see docs/models/picker.md", strict=True)
 
 
 @pytest.mark.parametrize(
