@@ -44,6 +44,12 @@ def test_it_is_the_even_odd_rule_for_lines_that_cross_themselves(polygon, xy):
     assert np.array_equal(inside(xy, polygon), by_definition(xy, polygon))
 
 
+def test_a_corner_that_rounding_moves_is_decided_by_the_rule_too():
+    polygon = np.array([[-199.75, 1.53125], [0.0, 0.0], [0.0, 0.0]])
+    xy = np.zeros((1, 2), np.float32)
+    assert np.array_equal(inside(xy, polygon), by_definition(xy, polygon))
+
+
 @pytest.mark.parametrize("corners", [3, 4, 20, 100, 500])
 @pytest.mark.parametrize("seed", range(3))
 def test_no_point_of_many_is_decided_wrongly(corners, seed):

@@ -54,6 +54,9 @@ def inside(xy: NDArray[np.floating], polygon: NDArray[np.floating]) -> Mask:
     # Not so flat, either, that steps from cell to cell vanish, nor a corner that is no number.
     if len(corners) < 3 or not ((size > _FLAT) & (size < 1 / _FLAT)).all():
         return found
+    # Where an edge is at some height is rounded, and may lie beyond the corners by that.
+    rounding = 8 * np.finfo(np.float64).eps * np.abs(corners[:, 0]).max()
+    low[0], high[0] = low[0] - rounding, high[0] + rounding
     edges = _Edges.of(corners)
     cells = _Cells.of(edges, low, high)
     for start in range(0, len(xy), _AT_ONCE):
