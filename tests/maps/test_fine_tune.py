@@ -9,9 +9,9 @@ import torch
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.jobs.progress import Progress, finish
 from napari_cryoai.maps import fine_tune as tuning
+from napari_cryoai.maps.chessboard import FineTuned, cell_size, well_inside, white
 from napari_cryoai.maps.denoise import DenoiseParams, denoise
 from napari_cryoai.maps.fine_tune import Tuning, fine_tune, told_of
-from napari_cryoai.maps.fine_tuned import FineTuned, cell_size, well_inside, white
 from napari_cryoai.maps.learned import LearnedDenoiser, save_denoiser
 from napari_cryoai.maps.network import Answer, MapNetwork, NetworkConfig
 from napari_cryoai.maps.standard import PIXEL_A

@@ -17,10 +17,10 @@ from napari_cryoai.jobs.params import Params
 from napari_cryoai.jobs.progress import Job, Progress, part
 from napari_cryoai.jobs.waiting import beside, waiting
 from napari_cryoai.maps.checks import check_input
+from napari_cryoai.maps.chessboard import FineTuned
 from napari_cryoai.maps.denoised import Denoised, Denoiser
 from napari_cryoai.maps.denoisers import Model, denoiser
 from napari_cryoai.maps.fine_tune import Tuning, fine_tune, told_of
-from napari_cryoai.maps.fine_tuned import FineTuned
 from napari_cryoai.maps.learned import LearnedDenoiser
 from napari_cryoai.maps.rescue import rescue
 from napari_cryoai.maps.validate import validate

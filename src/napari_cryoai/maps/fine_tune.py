@@ -3,7 +3,7 @@
 The noise of the other half cannot be foretold, so that a network which does its best to foretell it
 gives the signal (Lehtinen et al. 2018, ICML, 2965). Answer and other half are compared in the
 shells where a network has something to say: those that are neither clear already nor all noise.
-Which of two networks learns from what is told in `fine_tuned.py`.
+Which of two networks learns from what is told in `chessboard.py`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from torch import Tensor
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.jobs.devices import knows_bfloat16
 from napari_cryoai.jobs.progress import Job, Progress, part
+from napari_cryoai.maps.chessboard import FineTuned, cell_size, well_inside
 from napari_cryoai.maps.evidence import TRUSTED, Evidence
-from napari_cryoai.maps.fine_tuned import FineTuned, cell_size, well_inside
 from napari_cryoai.maps.learned import LearnedDenoiser
 from napari_cryoai.maps.network import MapNetwork
 from napari_cryoai.maps.standard import PIXEL_A, fsc_bins, standardise, to_grid
