@@ -126,6 +126,8 @@ def _summarise(found: AbInitio, output: Path, as_json: bool) -> None:
             "resolution_A": resolution_A if math.isfinite(resolution_A) else None,
             "sure_poses": sure,
             "starts": found.starts,
+            "explained": found.explained.share,
+            "doubt": found.explained.doubt,
             "output": str(output),
         }
         click.echo(json.dumps({"result": summary}))
@@ -134,4 +136,6 @@ def _summarise(found: AbInitio, output: Path, as_json: bool) -> None:
         f"{len(found.half):,} particles, {resolution_text(resolution_A)} (FSC 0.143), "
         f"{sure:.0%} with one likely pose: {output / 'map.mrc'}"
     )
+    if found.explained.doubt:
+        click.secho(found.explained.doubt, fg="yellow")
     click.echo(found.hand)

@@ -14,13 +14,18 @@ from click.testing import CliRunner
 
 from napari_cryoai.cli.heterogeneity_abinit import abinit_command
 from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.halves import split_halves
 from napari_cryoai.core.particle_ctf import ParticleCtf
 from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.heterogeneity.poses import abinit as abinit_job
 from napari_cryoai.heterogeneity.poses import abinit_start
 from napari_cryoai.heterogeneity.poses.abinit import AbInitio, AbInitioParams, abinit, check_images
 from napari_cryoai.heterogeneity.poses.abinit_start import Stage, resized
+from napari_cryoai.heterogeneity.poses.abinit_sums import HalfSum, spherical_mask
 from napari_cryoai.heterogeneity.poses.errors import pose_errors
+from napari_cryoai.heterogeneity.poses.explained import Explained, explained
+from napari_cryoai.heterogeneity.poses.images import read_pose_images
+from napari_cryoai.heterogeneity.poses.search import FoundPoses
 from napari_cryoai.io.image_stacks import open_images
 from napari_cryoai.io.mrc import write_mrc
 from napari_cryoai.io.particle_stacks import read_particles, write_particles
@@ -113,6 +118,49 @@ def test_poses_and_map_are_found_from_images_alone(found, star, map_):
     assert fsc(errors.to_truth(found.map, PIXEL_A), map_)[1:8].min() > 0.8
 
 
+def at_poses(star: Path, rotations: torch.Tensor) -> Explained:
+    """What a map of the images at these orientations and their true shifts explains."""
+    stack = read_particles(star)
+    shifts_px = torch.from_numpy(stack.shifts_yx_A / PIXEL_A).float()
+    nothing = torch.zeros(COUNT)
+    poses = FoundPoses(rotations, shifts_px, nothing, nothing + 1, *[nothing] * 4)
+    rows = split_halves(stack, 0)
+    parts = [poses.select(torch.from_numpy(half)) for half in rows]
+    sums = [HalfSum(N, point_group("C1"), torch.device("cpu")) for _ in rows]
+    for half, part, total in zip(rows, parts, sums, strict=True):
+        total.add(read_pose_images(stack, half), part)
+    maps = [total.sum.map() * spherical_mask(N, torch.device("cpu")) for total in sums]
+    return finish(explained(stack, rows, (parts[0], parts[1]), (maps[0], maps[1])))
+
+
+def test_a_right_map_explains_the_images(found, star):
+    true = at_poses(star, torch.from_numpy(read_particles(star).rotations))
+    assert true.finest is not None
+    assert true.share > 0.9
+    assert true.doubt is None
+    assert found.explained.doubt is None
+
+
+def test_a_map_that_mixes_views_is_told(star):
+    rotations = torch.from_numpy(read_particles(star).rotations)
+    frames = random_rotations(4, generator=torch.Generator().manual_seed(5))
+    mixed = at_poses(star, rotations @ frames[torch.arange(COUNT) // 2 % 4])
+    assert mixed.share < 0.6  # four maps in one: a half
+    assert "may be wrong" in str(mixed.doubt)
+
+
+def test_of_noise_alone_nothing_is_said(star, tmp_path):
+    stack = read_particles(star)
+    noise = torch.randn(COUNT, N, N, generator=torch.Generator().manual_seed(2))
+    write_mrc(tmp_path / "particles.mrcs", noise.numpy(), PIXEL_A)
+    names = [f"{i + 1:06d}@particles.mrcs" for i in range(COUNT)]
+    images = open_images(names, tmp_path / "particles.star")
+    write_particles(replace(stack, images=images), tmp_path / "particles.star")
+    found = at_poses(tmp_path / "particles.star", torch.from_numpy(stack.rotations))
+    assert found.finest is None
+    assert found.doubt is None
+
+
 def test_a_map_with_a_twofold_axis_is_found_with_it(map_, quick, tmp_path):
     group = point_group("C2")
     twofold = map_ + torch.roll(map_.flip(1, 2), (1, 1), (1, 2))  # about z through the box centre
@@ -202,7 +250,7 @@ def test_what_no_map_can_be_found_from_is_refused(star):
 
 def test_a_half_without_images_is_refused(star):
     stack = replace(read_particles(star), half=np.ones(COUNT, np.int8))
-    with pytest.raises(CryoAIError, match="halves has too few"):
+    with pytest.raises(CryoAIError, match="one of the two halves"):
         next(abinit(PARAMS, stack))
 
 

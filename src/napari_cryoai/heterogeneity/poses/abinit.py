@@ -21,6 +21,7 @@ from pydantic import Field
 from torch import Tensor
 
 from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.core.halves import Rows, split_halves
 from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.heterogeneity.poses.abinit_start import LAST_STAGE, Start, resized, starting_map
 from napari_cryoai.heterogeneity.poses.abinit_sums import (
@@ -29,7 +30,9 @@ from napari_cryoai.heterogeneity.poses.abinit_sums import (
     solvent_mask,
     spherical_mask,
 )
+from napari_cryoai.heterogeneity.poses.explained import Explained, explained
 from napari_cryoai.heterogeneity.poses.images import (
+    READ_AT_ONCE,
     PoseImages,
     background_power,
     noise_of,
@@ -53,12 +56,8 @@ APART_ROUNDS = 3
 """The last rounds: of these, the first begins with one map for both halves up to `FIRST_RADIUS`,
 and the others compare each half with its own."""
 SMALLEST_BOX_PX, FEWEST = 24, 20
-READ_AT_ONCE = 64
-"""Few enough that a cancelled job ends within a second."""
 START_IMAGES = 20_000
 """More than these add nothing to a first map."""
-
-Rows = NDArray[np.intp]
 
 
 class AbInitioParams(Params):
@@ -127,6 +126,8 @@ class AbInitio:
         Mean log-likelihood of the images in each round.
     pixel_size_A
         Of the maps.
+    explained
+        What the map accounts for of the signal in the images.
     hand
         That it is not known, in words.
     """
@@ -140,6 +141,7 @@ class AbInitio:
     starts: tuple[float, ...]
     scores: tuple[float, ...]
     pixel_size_A: float
+    explained: Explained
     hand: str = HAND
 
     @property
@@ -182,8 +184,10 @@ def abinit(params: AbInitioParams, stack: ParticleStack) -> Job[AbInitio]:
         references = References.of(*sums, FIRST_RADIUS, mask, together=together)
         if left == APART_ROUNDS:
             references = references.up_to(FIRST_RADIUS)
+    halves = [half.sum.map() * work.mask for half in sums]
+    accounted = yield from explained(stack, work.halves, poses, (halves[0], halves[1]))
     yield Progress(100, 100, "Fourier transforms and FSC")
-    return _finished(work, sums, poses, starts, tuple(scores))
+    return _finished(work, sums, poses, starts, tuple(scores), accounted)
 
 
 def check_images(stack: ParticleStack) -> None:
@@ -237,7 +241,12 @@ class _Work:
         rng = np.random.default_rng(params.seed)
         asked = rng.permutation(len(stack))[:500]
         noise = background_power(stack, asked).to(device)
-        halves = _halves(stack, rng)
+        halves = split_halves(stack, params.seed)
+        if min(len(half) for half in halves) < FEWEST // 2:
+            raise CryoAIError(
+                f"one of the two halves has too few images ({len(halves[0])} and {len(halves[1])})",
+                remedy="Remove the column _rlnRandomSubset, and the halves are drawn anew",
+            )
         limit_px = limit_A / box_A * n
         mask = spherical_mask(n, device)
         return cls(params, stack, device, group, limit_px, halves, noise, mask)
@@ -248,20 +257,6 @@ class _Work:
         most = self.params.images_per_round // 2
         one, two = (rng.permutation(half)[:most] for half in self.halves)
         return one, two
-
-
-def _halves(stack: ParticleStack, rng: np.random.Generator) -> tuple[Rows, Rows]:
-    """Rows of each half: as the file says, or by turns of a random order."""
-    half = stack.half.copy()
-    free = rng.permutation(np.flatnonzero(half == 0))
-    half[free[::2]], half[free[1::2]] = 1, 2
-    one, two = np.flatnonzero(half == 1), np.flatnonzero(half == 2)
-    if min(len(one), len(two)) < FEWEST // 2:
-        raise CryoAIError(
-            f"one of the two halves has too few images ({len(one)} and {len(two)})",
-            remedy="Remove the column _rlnRandomSubset, and the halves are drawn anew",
-        )
-    return one, two
 
 
 def _started(work: _Work) -> Job[tuple[Start, tuple[float, ...]]]:
@@ -348,6 +343,7 @@ def _finished(
     poses: tuple[FoundPoses, FoundPoses],
     starts: tuple[float, ...],
     scores: tuple[float, ...],
+    accounted: Explained,
 ) -> AbInitio:
     pixel_size_A = work.stack.require_pixel_size()
     half1, half2 = (half.sum.map() for half in sums)
@@ -369,6 +365,7 @@ def _finished(
         starts=starts,
         scores=scores,
         pixel_size_A=pixel_size_A,
+        explained=accounted,
     )
 
 

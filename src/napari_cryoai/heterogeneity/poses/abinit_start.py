@@ -8,7 +8,7 @@ Soc. B 71, 593). The map's prior has the power that the images have beyond their
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -90,7 +90,7 @@ def starting_map(
     stages: Sequence[Stage] = (),
     found: Tensor | None = None,
 ) -> Iterator[Start]:
-    """Find a first map from random poses; yields after each iteration, the last is the result.
+    """Find a first map from random poses; yields every few images, the last is the result.
 
     Parameters
     ----------
@@ -109,18 +109,17 @@ def starting_map(
     """
     generator = torch.Generator().manual_seed(seed)
     stages = stages or STAGES
-    for number, stage in enumerate(stages):
+    for stage in stages:
         soft = _SoftMap(images.within(stage.radius), stage, noise, signal, limit_px, group)
         soft.begin(found, generator)
         for step in range(stage.steps):
             late = step > 0.7 * stage.steps
             rows = torch.randperm(len(images), generator=generator)[: stage.batch]
-            score = soft.step(rows.to(noise.device), FORGET / 3 if late else FORGET)
-            if number < len(stages) - 1 or step < stage.steps - 1:
-                yield Start(soft.map, score)
+            yield from soft.step(rows.to(noise.device), FORGET / 3 if late else FORGET)
         found = soft.map
     rows = torch.arange(min(ASKED, len(images)), device=noise.device)
-    yield Start(soft.map, soft.score(rows))
+    _, score = yield from soft.expected(rows)
+    yield Start(soft.map, score)
 
 
 def resized(map_: Tensor, n: int) -> Tensor:
@@ -164,23 +163,18 @@ class _SoftMap:
         self.sum.insert(self._on_disk(values), self._on_disk(transfer), turns)
         self._update()
 
-    def step(self, rows: Tensor, forget: float) -> float:
-        """One iteration; the mean log-likelihood of the images with the map before it."""
-        poses, likely = self._expected(rows)
+    def step(self, rows: Tensor, forget: float) -> Iterator[Start]:
+        """One iteration; yields the map before it now and then."""
+        poses, _ = yield from self.expected(rows)
         values, weights, rotations = poses.slices()
         new = self._empty()
         new.insert(self._on_disk(values), self._on_disk(weights), rotations)
         self.sum.values.mul_(1 - forget).add_(new.values)
         self.sum.weights.mul_(1 - forget).add_(new.weights)
         self._update()
-        return likely
 
-    def score(self, rows: Tensor) -> float:
-        """Mean log-likelihood of images over all poses."""
-        return self._expected(rows)[1]
-
-    def _expected(self, rows: Tensor) -> tuple[AllPoses | BestPoses, float]:
-        """Images counted for their poses, and their mean log-likelihood."""
+    def expected(self, rows: Tensor) -> Generator[Start, None, tuple[AllPoses | BestPoses, float]]:
+        """Images counted for their poses, and their mean log-likelihood over all poses."""
         volume, xy = FourierVolume.of_map(self.map), self.images.xy
         low = self.images.within(self.low).xy
         grid = BaseGrid.of_map(volume, self.cells, self.stage.order, self.shifts, low)
@@ -189,6 +183,7 @@ class _SoftMap:
         likely = 0.0
         for part in batches(len(rows), AT_ONCE):
             likely += float(poses.add(self.images.select(rows[part]), self.noise).sum())
+            yield Start(self.map, likely / part.stop)
         return poses, likely / len(rows)
 
     def _update(self) -> None:

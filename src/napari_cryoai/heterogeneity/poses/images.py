@@ -19,6 +19,8 @@ from napari_cryoai.physics.slices import Disk, disk
 
 CORNER = 0.95
 """Beyond this fraction of half the box an image shows the background alone."""
+READ_AT_ONCE = 64
+"""Few enough that a cancelled job ends within a second."""
 LEAST_CTF = 0.1
 """Where the CTF of premultiplied images is smaller, they do not tell their noise."""
 
