@@ -189,7 +189,7 @@ def picked(make_panel: Any, folder: Path, weights: Path, wait: Any) -> Any:
     panel.pick.form.set("diameter_A", DIAMETER_A)
     panel.pick.form.set("detector", "transformer")
     panel.pick.more.widgets["weights"].value = weights
-    panel.pick.pick_all()
-    wait(lambda: not panel.pick.run.runner.running)
+    panel.pick.run()
+    wait(lambda: not panel.pick.runner.running)
     wait(lambda: len(panel.session.picked) == 3)
     return panel

@@ -17,7 +17,7 @@ from napari_cryoai.io.picks import read_picks, write_picks
 from napari_cryoai.physics.simulators import demo
 from napari_cryoai.ui.kit.keys import CheatSheet
 from napari_cryoai.ui.micrographs import sample_data
-from napari_cryoai.ui.micrographs.session import panel_of
+from napari_cryoai.ui.micrographs.panels import panel_of
 from napari_cryoai.ui.picking import commands
 
 pytestmark = pytest.mark.qt

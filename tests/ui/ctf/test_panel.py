@@ -30,7 +30,7 @@ from napari_cryoai.ui.ctf import extract as extract_panel
 from napari_cryoai.ui.ctf.limits import Limits
 from napari_cryoai.ui.ctf.panel import CtfExtraction
 from napari_cryoai.ui.ctf.table import without_common_end
-from napari_cryoai.ui.micrographs.session import session_of
+from napari_cryoai.ui.micrographs.panels import session_of
 from napari_cryoai.ui.micrographs.store import ctf_as_notes, ctf_from_notes
 from napari_cryoai.ui.particles.dock import particle_panel_of
 from napari_cryoai.ui.picking.panel import PickParticles
@@ -170,7 +170,7 @@ def test_values_arrive_one_by_one_and_failures_show_in_their_row(
         return CtfResult(CTFS[:2], [problem])
 
     monkeypatch.setattr(ctf_estimate, "estimate_ctfs", job)
-    panel.estimate.estimate_all()
+    panel.estimate.run()
     wait(lambda: not panel.estimate.runner.running)
     assert asked == ["mic1.mrc", "mic0.mrc", "mic2.mrc"]  # what is on screen comes first
     assert shown(panel, 1) == ["2.00", "1.00", ""]
@@ -189,7 +189,7 @@ def test_excluded_micrographs_are_not_estimated(
 
     monkeypatch.setattr(ctf_estimate, "estimate_ctfs", job)
     panel.exclude(["mic1.mrc"], True)
-    panel.estimate.estimate_all()
+    panel.estimate.run()
     wait(lambda: not panel.estimate.runner.running)
     assert asked == ["mic0.mrc", "mic2.mrc"]
 
@@ -205,7 +205,7 @@ def test_cancel_ends_at_once_and_keeps_what_is_there(
             yield Progress(1, 3)
 
     monkeypatch.setattr(ctf_estimate, "estimate_ctfs", endless)
-    panel.estimate.estimate_all()
+    panel.estimate.run()
     wait(lambda: panel.session.ctf)
     panel.estimate.job.cancel.click()
     assert not panel.estimate.runner.running

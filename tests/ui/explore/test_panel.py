@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from napari_cryoai.io.maps import read_map
 from napari_cryoai.io.mrc import write_mrc
 from napari_cryoai.io.particle_files import ParticleFiles
 from napari_cryoai.io.particle_stacks import read_particles
+from napari_cryoai.jobs.progress import Progress
 from napari_cryoai.ui.explore.panel import ExplorePanel
 from napari_cryoai.ui.explore.train_work import Trainer
 from napari_cryoai.ui.latent.demo import SIDE, conformer, demo
@@ -590,31 +592,79 @@ def test_a_folder_of_something_else_is_refused(
 # Training --------------------------------------------------------------------------------------
 
 
-def test_a_training_is_opened_when_it_ends(make_explorer: Any, folder: Path, wait: Any) -> None:
-    from napari_cryoai.heterogeneity.train import METHODS
-    from napari_cryoai.jobs.progress import Progress
+@pytest.fixture
+def trainer() -> SimpleNamespace:
+    """Trains at once, and notes what it was asked for."""
+    from napari_cryoai.heterogeneity.train import CHECKPOINT, METHODS
 
     asked: list[Any] = []
 
-    def train(method: str, params: Any, files: Any, target: Path) -> Any:
-        asked.extend([method, params.z_dim, files.particles, target])
+    def train(method: str, params: Any, files: Any, target: Path, *, resume: bool) -> Any:
+        asked.extend([method, params.z_dim, files.particles, target, resume])
         yield Progress(1, 2, "half of it")
 
+    methods = {name: engine.params for name, engine in METHODS.items()}
+    return SimpleNamespace(
+        asked=asked, checkpoint=CHECKPOINT, engine=Trainer(methods, train, CHECKPOINT)
+    )
+
+
+def test_a_training_is_opened_when_it_ends(
+    make_explorer: Any, folder: Path, trainer: SimpleNamespace, wait: Any
+) -> None:
     panel = make_explorer()
     form = panel.train
-    form._take_trainer(Trainer({name: e.params for name, e in METHODS.items()}, train))
+    form._take_engine(trainer.engine)
     assert not form.start.isEnabled()
     form.particles.set_path(folder.parent / "particles.star")
     form.output.set_path(folder)
-    form._forms["covariance"][0].set("z_dim", 5)
-    form.run()
+    form.form.set("z_dim", 5)
+    assert form.resume.isHidden()
+    form.start.click()
     wait(lambda: panel.session.source is not None and panel.idle)
-    assert asked == ["covariance", 5, folder.parent / "particles.star", folder]
-    form.copy_command()
+    assert trainer.asked == ["covariance", 5, folder.parent / "particles.star", folder, False]
+    form.copy.click()
     copied = QApplication.clipboard().text()
     assert copied.startswith("cryoai heterogeneity train ")
     assert "--z-dim 5" in copied
     assert "--method covariance" in copied
+    assert "--resume" not in copied
+
+
+def test_a_training_that_was_cut_short_can_be_resumed(
+    make_explorer: Any, folder: Path, trainer: SimpleNamespace, wait: Any
+) -> None:
+    panel = make_explorer()
+    form = panel.train
+    form.particles.set_path(folder.parent / "particles.star")
+    form.output.set_path(folder)
+    (folder / trainer.checkpoint).write_bytes(b"as far as it came")
+    form._take_engine(trainer.engine)
+    assert not form.resume.isHidden()
+    assert "cut short" in form.advice.text()
+    form.copy.click()
+    assert QApplication.clipboard().text().endswith("--resume")
+    form.output.set_path(folder.parent / "new")
+    assert form.resume.isHidden()
+    form.output.set_path(folder)
+    form.resume.click()
+    wait(lambda: panel.session.source is not None and panel.idle)
+    assert trainer.asked[-1] is True
+    form.start.click()  # nobody has to: anew is possible too
+    wait(lambda: not form.runner.running)
+    assert trainer.asked[-1] is False
+
+
+def test_each_method_keeps_what_was_typed_into_its_form(
+    make_explorer: Any, trainer: SimpleNamespace
+) -> None:
+    form = make_explorer().train
+    form._take_engine(trainer.engine)
+    form.form.set("z_dim", 5)
+    form.method.setCurrentIndex(1)
+    assert form.params().z_dim != 5
+    form.method.setCurrentIndex(0)
+    assert form.params().z_dim == 5
 
 
 def test_a_panel_opened_later_goes_on(make_explorer: Any, panel: ExplorePanel, wait: Any) -> None:

@@ -74,14 +74,13 @@ def test_a_path_is_filmed_as_it_is_seen(panel: Any, wait: Any, tmp_path: Path) -
     assert np.abs(first - last).max() > 50
 
 
-def test_a_kept_map_opens_the_map_panel(panel: Any, wait: Any) -> None:
+def test_a_kept_map_opens_the_map_panel_behind_the_explorer(panel: Any, wait: Any) -> None:
     explore_commands.keep_map_here()
     wait(lambda: map_panel_of(panel.viewer) is not None)
     wait(lambda: map_session_of(panel.viewer).maps)
-    assert (
-        map_panel_of(panel.viewer).layers.surfaces
-        or wait(lambda: map_panel_of(panel.viewer).layers.surfaces) is None
-    )
+    wait(lambda: map_panel_of(panel.viewer).layers.surfaces)
+    wait(lambda: not panel.visibleRegion().isEmpty())
+    assert map_panel_of(panel.viewer).visibleRegion().isEmpty()
 
 
 def test_the_brush_paints_on_the_map_and_leaves_the_camera(panel: Any, viewer: Any) -> None:

@@ -25,6 +25,7 @@ class Example(Params):
     method: Literal["fast", "good"] = Field("good", title="Method")
     rounds: int = Field(3, ge=1, le=9, title="Rounds")
     weight: float = Field(0.5, ge=0, le=1, title="Weight")
+    rate: float = Field(2e-3, gt=0, lt=1, title="Rate")
     sure: bool = Field(False, title="Sure")
     file: Path | None = Field(None, title="File")
 

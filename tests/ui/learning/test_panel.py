@@ -387,8 +387,8 @@ def test_the_heat_map_follows_the_diameter(picked: Any, wait: Any, sim: Any) -> 
     wait(lambda: heat.layer is not None and heat.layer.visible)
     before = heat.layer.data.shape
     picked.pick.form.set("diameter_A", sim.diameter_A * 1.25)
-    picked.pick.pick_here()
-    wait(lambda: not picked.pick.run.runner.running)
+    picked.pick.run_here()
+    wait(lambda: not picked.pick.runner.running)
     wait(lambda: heat.layer.data.shape[0] < before[0])
 
 
@@ -557,8 +557,8 @@ def test_picking_with_the_learned_picker_forgets_nothing(
 ) -> None:
     file = taught.learn_run.file
     wait(lambda: taught.pick.more.widgets["weights"].value == file)
-    taught.pick.pick_here()
-    wait(lambda: not taught.pick.run.runner.running)
+    taught.pick.run_here()
+    wait(lambda: not taught.pick.runner.running)
     assert taught.session.picked_by.weights == str(file)
     assert len(taught.learn_run.curve) == 2
     taught.shut_down()
@@ -595,8 +595,8 @@ def test_other_weights_begin_anew(taught: Any, weights: Path, tmp_path: Path, wa
     other = tmp_path / "other.safetensors"
     other.write_bytes(weights.read_bytes())
     taught.pick.more.widgets["weights"].value = other
-    taught.pick.pick_here()
-    wait(lambda: not taught.pick.run.runner.running)
+    taught.pick.run_here()
+    wait(lambda: not taught.pick.runner.running)
     assert not taught.learn_run.pickers.has_learned
     assert taught.learn_run.curve == ()
     assert taught.pick.more.widgets["weights"].value == other

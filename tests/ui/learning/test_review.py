@@ -177,9 +177,9 @@ def test_it_does_not_learn_while_the_picker_is_at_work(
     strip: Any, picked: Any, wait: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strip.session.add(np.array([[6.0, 6.0]]))
-    monkeypatch.setattr(type(picked.pick.run.runner), "running", True)
+    monkeypatch.setattr(type(picked.pick.runner), "running", True)
     assert not picked.learn_run.start()
     before = strip.session.document
-    picked.pick.pick_all()  # as the command palette can ask at any time
+    picked.pick.run()  # as the command palette can ask at any time
     assert strip.session.document is before
     assert any("at work" in b.text for b in picked.banners.messages())

@@ -21,7 +21,8 @@ from napari_cryoai.io.micrographs import open_micrographs
 from napari_cryoai.io.particle_stacks import read_particles
 from napari_cryoai.particles.extract import extract
 from napari_cryoai.particles.extract_plan import ExtractParams
-from napari_cryoai.ui.micrographs.session import Session, session_of
+from napari_cryoai.ui.micrographs.panels import session_of
+from napari_cryoai.ui.micrographs.session import Session
 from napari_cryoai.ui.particles.panel import ParticlePanel
 from napari_cryoai.ui.particles.review import NOT_LINKED, ParticleSet, linked_picks
 
@@ -390,3 +391,9 @@ def test_a_set_without_a_session_keeps_its_own_judgement() -> None:
     assert particles.order("file", show="rejected").tolist() == [1, 2]
     assert particles.order("file", show="kept").tolist() == [0, 3]
     assert isinstance(particles.session.document.picks, PickTable)
+
+
+def test_it_fits_into_the_column_of_panels(make_viewer: Callable[..., ParticlePanel]) -> None:
+    panel = make_viewer(numbered(5000))
+    panel.head.title.setText("run_it025_data_of_the_second_refinement.star: 123,456 particles")
+    assert panel.minimumSizeHint().width() <= 360

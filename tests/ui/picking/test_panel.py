@@ -104,7 +104,7 @@ def test_the_pixel_size_is_asked_for_and_pick_waits_for_it(
     panel = make_panel(tmp_path / "raw")
     assert not panel.pixel_size.isHidden()
     assert not panel.pick.start.isEnabled()
-    assert "pixel size" in panel.pick.why_not.text()
+    assert "pixel size" in panel.pick.advice.text()
     panel.pixel_size.field.setValue(1.5)
     panel.pixel_size.apply.click()
     assert panel.pixel_size.isHidden()
@@ -354,7 +354,7 @@ def quick_picker(monkeypatch: pytest.MonkeyPatch, sim: Any) -> list[str]:
 
 
 def finished(panel: Any) -> Callable[[], bool]:
-    return lambda: not panel.pick.run.runner.running
+    return lambda: not panel.pick.runner.running
 
 
 def test_pick_begins_with_the_micrograph_on_screen(
@@ -380,7 +380,7 @@ def test_a_second_run_leaves_the_users_own_picks_alone(
     panel.layers.points.selected_data = {0}
     press(panel, "X")
     panel.layers.points.add([[100.0, 8.0]])
-    panel.pick.pick_all()
+    panel.pick.run()
     wait(finished(panel))
     picks = panel.session.document.picks.of("mic0.mrc")
     assert np.sum(picks.source == Source.MANUAL) == 1
@@ -404,7 +404,7 @@ def test_cancel_keeps_what_was_there_before(
 
     monkeypatch.setattr(pick_run, "pick", endless)
     before = panel.session.document.picks
-    panel.pick.pick_all()
+    panel.pick.run()
     assert drawn(panel) == 0
     wait(lambda: started)
     panel.pick.job.cancel.click()
@@ -424,7 +424,7 @@ def test_another_set_cancels_the_run_on_this_one(
             yield Progress(0, 3)
 
     monkeypatch.setattr(pick_run, "pick", endless)
-    panel.pick.pick_all()
+    panel.pick.run()
     other = folder.parent / "other"
     other.mkdir()
     write_mrc(other / "new.mrc", sim.image(7), pixel_size_A=sim.pixel_A)
@@ -455,7 +455,7 @@ def test_the_template_detector_asks_for_examples_before_it_starts(
 ) -> None:
     panel = make_panel(folder)
     panel.pick.form.set("detector", "template")
-    panel.pick.pick_all()
+    panel.pick.run()
     assert finished(panel)()
     assert "nothing to look for" in panel.banners.messages()[0].text
     assert not quick_picker
@@ -470,7 +470,7 @@ def test_a_job_that_fails_is_a_message_not_a_traceback(
 
     monkeypatch.setattr(pick_run, "pick", failing)
     before = panel.session.document.picks
-    panel.pick.pick_all()
+    panel.pick.run()
     wait(finished(panel))
     assert panel.banners.messages()[0].text == "no particle was found. Give another diameter."
     assert panel.session.document.picks == before
@@ -482,7 +482,7 @@ def test_the_real_picker_finds_the_particles(
     panel = make_panel(folder)
     panel.pick.form.set("diameter_A", sim.diameter_A)
     panel.pick.form.set("detector", "blob")  # these are plain discs, not particles
-    panel.pick.pick_here()
+    panel.pick.run_here()
     wait(finished(panel))
     found = panel.session.export_table().of("mic0.mrc").yx_px
     nearest = [np.linalg.norm(found - yx, axis=1).min() for yx in sim.positions(0)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_cryoai.ui.kit.commands import current_viewer, opened
-from napari_cryoai.ui.micrographs.session import companions_of
+from napari_cryoai.ui.micrographs.panels import companions_of
 
 if TYPE_CHECKING:
     from napari_cryoai.ui.ctf.panel import CtfExtraction
@@ -46,7 +46,7 @@ def particle_panel() -> ParticlePanel:
 
 def estimate_ctf() -> None:
     """Estimate the CTF of all micrographs."""
-    ctf_panel().estimate.estimate_all()
+    ctf_panel().estimate.run()
 
 
 def import_ctf() -> None:
@@ -59,7 +59,7 @@ def extract_particles() -> None:
     panel = ctf_panel()
     panel.show_section("Extract particles")
     if panel.extract.start.isEnabled():
-        panel.extract.ask()
+        panel.extract.run()
 
 
 def open_particles() -> None:

@@ -8,33 +8,30 @@ from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.micrograph_ctf import MicrographCtf
 from napari_cryoai.io.ctf_values import read_ctf_values
 from napari_cryoai.io.micrograph_ctf import write_micrograph_ctf
-from napari_cryoai.io.micrographs import check_pixel_sizes
 from napari_cryoai.io.names import match_names, star_name
 from napari_cryoai.jobs.progress import Progress
 from napari_cryoai.particles.ctf_estimation import CtfParams
 from napari_cryoai.particles.ctf_job import CtfResult, FoundCtf, estimate_ctfs
 from napari_cryoai.ui.kit.background import Background
-from napari_cryoai.ui.kit.copy_command import CopyCommand
-from napari_cryoai.ui.kit.form import ParamsForm, as_command_line, build
-from napari_cryoai.ui.kit.jobs import JobBar, JobRunner
+from napari_cryoai.ui.kit.jobs import MakeJob
 from napari_cryoai.ui.kit.links import Links
-from napari_cryoai.ui.kit.parts import Section, button, counted, hint
+from napari_cryoai.ui.kit.parts import button, counted, stack
+from napari_cryoai.ui.micrographs.job_panel import MicrographJobPanel
 from napari_cryoai.ui.micrographs.session import Session
 from napari_cryoai.ui.micrographs.store import ctf_as_notes
 
-FIRST = ("voltage_kV", "cs_mm", "amplitude_contrast")
 _NOTE_MS = 3000
 KINDS = "CTF values (*.star *.txt *.cs);;All files (*)"
 
 
-class EstimatePanel(QWidget):
+class EstimatePanel(MicrographJobPanel):
     """From micrographs to CTF values; they arrive one by one while the job runs.
 
     Signals
@@ -44,6 +41,9 @@ class EstimatePanel(QWidget):
     """
 
     progressed = Signal()
+    first = ("voltage_kV", "cs_mm", "amplitude_contrast")
+    program, output = "cryoai ctf", "ctf"
+    why_pixel_size = "rings mean nothing without it"
 
     def __init__(
         self,
@@ -53,21 +53,11 @@ class EstimatePanel(QWidget):
         say: Callable[..., object],
         parent: QWidget | None = None,
     ):
-        super().__init__(parent)
-        self.session = session
+        tip = "Of all micrographs not excluded"
+        super().__init__("Estimate CTF", session, say, parent, tip=tip)
         self.background = background
-        self.say = say
-        self.runner = JobRunner(self)
         self.waiting: set[str] = set()
         self.problems: dict[str, str] = {}
-        self.form = ParamsForm(CtfParams, FIRST, self)
-        self.more = ParamsForm(
-            CtfParams, tuple(n for n in CtfParams.model_fields if n not in FIRST), self
-        )
-        self.start = button(
-            "Estimate CTF", self.estimate_all, tip="Of all micrographs not excluded", primary=True
-        )
-        self.start_here = button("This one", self.estimate_here, tip="Only the one on screen")
         self.take = button(
             "Import…", self.ask_import, icon="folder",
             tip="Values of RELION (micrographs_ctf.star), CTFFIND (.txt) or cryoSPARC (.cs)",
@@ -75,36 +65,16 @@ class EstimatePanel(QWidget):
         self.save = button(
             "Save…", self.ask_save, icon="check", tip="Write micrographs_ctf.star (RELION 3.1)"
         )
-        self.copy = CopyCommand(self.command, self._say_error, self)
-        self.why_not = hint("", self)
-        self.job = JobBar(self)
+        self.ask_for(CtfParams)
         self._build()
         self._connect(links)
         self.refresh()
 
-    def params(self) -> CtfParams:
-        """What the form says.
-
-        Raises
-        ------
-        CryoAIError
-            If a field is out of its bounds.
-        """
-        params = build(CtfParams, {**self.form.values(), **self.more.values()})
-        assert isinstance(params, CtfParams)  # noqa: S101 - for the type checker
-        return params
-
-    def estimate_all(self) -> None:
-        """Estimate everywhere, beginning with the micrograph on screen."""
-        names = [n for n in self.session.micrographs if n not in self.session.document.junk]
-        if self.session.current in names:
-            names.insert(0, names.pop(names.index(self.session.current)))
-        self._start(names)
-
-    def estimate_here(self) -> None:
-        """Estimate on the micrograph on screen."""
-        if self.session.current is not None:
-            self._start([self.session.current])
+    def job_on(self, names: Sequence[str]) -> MakeJob:
+        """Estimate on some of the micrographs."""
+        params, micrographs = self.params(), [self.session.micrographs[name] for name in names]
+        self.waiting, self.problems = set(names), {}
+        return partial(estimate_ctfs, params, micrographs)
 
     def ask_import(self) -> None:
         """Choose a file of CTF values."""
@@ -131,81 +101,31 @@ class EstimatePanel(QWidget):
         work = partial(_write, path, rows, dict(self.session.micrographs))
         self.background.submit(work, lambda words: self.say(words, "info"))
 
-    def command(self) -> str:
-        """The command that does the same."""
-        micrographs = list(self.session.micrographs.values())
-        size = micrographs[0].pixel_size_A if micrographs else None
-        words = [*(str(m.path) for m in micrographs), "--output", "ctf"]
-        words += ["--pixel-size-A", f"{size:g}"] if size else []
-        return as_command_line("cryoai ctf", self.params(), words)
-
     def refresh(self, *_: object) -> None:
-        """Whether it can start, and if not, why not."""
-        why = self.reason_against()
-        ready = why is None and not self.runner.running
-        self.start.setEnabled(ready)
-        self.start_here.setEnabled(ready)
+        """Whether it can start, and if not, why not; and whether there is anything to save."""
+        super().refresh()
         self.save.setEnabled(bool(usable_ctf(self.session)))
-        self.why_not.setText(why or "")
-        self.why_not.setVisible(why is not None)
-
-    def reason_against(self) -> str | None:
-        """What is missing before the job can run."""
-        if not self.session.micrographs:
-            return "Open micrographs first."
-        if check_pixel_sizes(list(self.session.micrographs.values())) is not None:
-            return "Give the pixel size first: rings mean nothing without it."
-        return None
 
     def note(self) -> None:
         """Have the autosave remember the values."""
         if self.session.ctf:
             self.session.note("ctf", ctf_as_notes(self.session.ctf.values()))
 
-    def _start(self, names: Sequence[str]) -> None:
-        try:
-            params = self.params()
-        except CryoAIError as error:
-            self.say(str(error), "error")
-            return
-        self.waiting, self.problems = set(names), {}
-        self.job.begin("Starting…")
-        self.runner.start(
-            partial(estimate_ctfs, params, [self.session.micrographs[name] for name in names])
-        )
-        self.refresh()
-        self.progressed.emit()
-
     def _build(self) -> None:
-        more = Section("More options", open_=False, parent=self)
-        more.form.addWidget(self.more)
-        more.form.addWidget(self.copy)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.form)
-        for buttons in ((self.start, self.start_here), (self.take, self.save)):
-            row = QHBoxLayout()
-            row.setSpacing(4)
-            for one in buttons:
-                row.addWidget(one, 1 if one is not self.start_here else 0)
-            layout.addLayout(row)
-        layout.addWidget(self.why_not)
-        layout.addWidget(self.job)
-        layout.addWidget(more)
+        files = QHBoxLayout()
+        files.setSpacing(4)
+        files.addWidget(self.take, 1)
+        files.addWidget(self.save, 1)
+        stack(self, self.forms, self.starts, files, self.advice, self.job, self.section)
 
     def _connect(self, links: Links) -> None:
         runner, session = self.runner, self.session
-        self.job.cancel_requested.connect(runner.cancel)
+        runner.started.connect(lambda _: self.progressed.emit())
         runner.progressed.connect(self._on_progress)
-        for ended in (runner.done, runner.failed, runner.cancelled):
-            ended.connect(self._on_end)
-        runner.failed.connect(self._say_error)
         runner.done.connect(self._on_done)
+        runner.ended.connect(self._on_end)
         self._later = QTimer(self, interval=_NOTE_MS, singleShot=True)
         self._later.timeout.connect(self.note)
-        for form in (self.form, self.more):
-            form.changed.connect(self.copy.renew)
         links.connect(session.opened, self._on_opened)
         links.connect(session.pixel_size_changed, self.refresh)
         links.connect(session.picks_changed, self.refresh)
@@ -222,7 +142,6 @@ class EstimatePanel(QWidget):
         self.refresh()
 
     def _on_progress(self, progress: Progress) -> None:
-        self.job.advance(progress)
         if isinstance(progress.preview, FoundCtf):
             self.waiting.discard(progress.preview.ctf.name)
             self.session.learn_ctf([progress.preview.ctf])
@@ -245,14 +164,9 @@ class EstimatePanel(QWidget):
             words += f" On {poor} the rings fit no further than 10 Å: look at them, or exclude."
         self.say(words, "info")
 
-    def _say_error(self, error: CryoAIError) -> None:
-        self.say(str(error), "error")
-
-    def _on_end(self, *_: object) -> None:
+    def _on_end(self) -> None:
         self.waiting = set()
-        self.job.end()
         self.note()
-        self.refresh()
         self.progressed.emit()
 
     def _imported(self, file: str, found: tuple[list[MicrographCtf], int]) -> None:

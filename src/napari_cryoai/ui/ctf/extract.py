@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.micrograph import Micrograph
@@ -23,14 +24,13 @@ from napari_cryoai.particles.extract_output import STACK, TABLE
 from napari_cryoai.particles.extract_plan import ExtractParams, make_plan
 from napari_cryoai.ui.ctf.estimate import usable_ctf
 from napari_cryoai.ui.kit.background import Background
-from napari_cryoai.ui.kit.copy_command import CopyCommand
-from napari_cryoai.ui.kit.form import ParamsForm, as_command_line, build
-from napari_cryoai.ui.kit.jobs import JobBar, JobRunner
+from napari_cryoai.ui.kit.form import as_command_line
+from napari_cryoai.ui.kit.job_panel import JobPanel
+from napari_cryoai.ui.kit.jobs import MakeJob
 from napari_cryoai.ui.kit.links import Links
-from napari_cryoai.ui.kit.parts import Section, button, counted, hint
+from napari_cryoai.ui.kit.parts import counted, stack
 from napari_cryoai.ui.micrographs.session import Session
 
-FIRST = ("box_size_px", "pixel_size_A")
 _LATER_MS = 250
 
 
@@ -46,7 +46,7 @@ class Expected:
     left_out: tuple[str, ...]
 
 
-class ExtractPanel(QWidget):
+class ExtractPanel(JobPanel):
     """From the picks that are shown to particle images.
 
     Signals
@@ -56,6 +56,7 @@ class ExtractPanel(QWidget):
     """
 
     extracted = Signal(object)
+    first = ("box_size_px", "pixel_size_A")
 
     def __init__(
         self,
@@ -65,51 +66,32 @@ class ExtractPanel(QWidget):
         say: Callable[..., object],
         parent: QWidget | None = None,
     ):
-        super().__init__(parent)
+        tip = "Choose a folder for particles.mrcs and particles.star"
+        super().__init__("Extract…", say, parent, tip=tip)
         self.session = session
         self.background = background
-        self.say = say
-        self.runner = JobRunner(self)
         self.expected: Expected | None = None
         self._asked = 0
-        self.form = ParamsForm(ExtractParams, FIRST, self)
-        self.more = ParamsForm(
-            ExtractParams, tuple(n for n in ExtractParams.model_fields if n not in FIRST), self
-        )
         self.count = QLabel(self)
         self.count.setWordWrap(True)
-        self.advice = hint("", self)
-        self.start = button(
-            "Extract…", self.ask, tip="Choose a folder for particles.mrcs and particles.star",
-            primary=True,
-        )  # fmt: skip
-        self.copy = CopyCommand(self.command, self._say_error, self)
-        self.job = JobBar(self)
-        self._build()
+        self.ask_for(ExtractParams)
+        stack(self, self.forms, self.count, self.advice, self.start, self.job, self.section)
         self._connect(links)
         self._tell(None, "")
         self.refresh()
 
-    def params(self) -> ExtractParams:
-        """What the form says, and the diameter that the session knows if it says none.
-
-        Raises
-        ------
-        CryoAIError
-            If a field is out of its bounds.
-        """
-        values = {**self.form.values(), **self.more.values()}
+    def values(self) -> dict[str, Any]:
+        """What the form says, and the diameter that the session knows if it says none."""
+        values = super().values()
         if values["diameter_A"] is None:
             values["diameter_A"] = self.session.diameter_A
-        params = build(ExtractParams, values)
-        assert isinstance(params, ExtractParams)  # noqa: S101 - for the type checker
-        return params
+        return values
 
     def ctf(self) -> dict[str, MicrographCtf] | None:
         """The values that go along; None if there are none at all."""
         return usable_ctf(self.session) or None
 
-    def ask(self) -> None:
+    def run(self) -> None:
         """Choose the folder, then extract."""
         folder = QFileDialog.getExistingDirectory(self, "Write the particles to")
         if not folder:
@@ -125,17 +107,7 @@ class ExtractPanel(QWidget):
 
     def extract_to(self, folder: Path) -> None:
         """Extract the picks that are shown into a folder."""
-        try:
-            params = self.params()
-        except CryoAIError as error:
-            self.say(str(error), "error")
-            return
-        picks, micrographs = self.session.export_table(), list(self.session.micrographs.values())
-        self.job.begin("Starting…")
-        self.runner.start(
-            partial(extract_and_record, params, picks, micrographs, folder, self.ctf())
-        )
-        self._enable()
+        self.begin(partial(self._job_into, folder))
 
     def command(self) -> str:
         """The command that does the same; it reads exported picks."""
@@ -145,7 +117,17 @@ class ExtractPanel(QWidget):
 
     def refresh(self, *_: object) -> None:
         """Count anew, soon: a slider that moves does not want each count."""
+        self.start.setEnabled(self.expected is not None and not self.runner.running)
         self._later.start()
+
+    def on_form(self, name: str) -> None:
+        """Another box is another count."""
+        super().on_form(name)
+        self.refresh()
+
+    def _job_into(self, folder: Path) -> MakeJob:
+        picks, micrographs = self.session.export_table(), list(self.session.micrographs.values())
+        return partial(extract_and_record, self.params(), picks, micrographs, folder, self.ctf())
 
     def _count(self) -> None:
         self._asked += 1
@@ -198,7 +180,7 @@ class ExtractPanel(QWidget):
             self._placeholders(expected)
         self.advice.setText(advice)
         self.advice.setVisible(bool(advice))
-        self._enable()
+        self.start.setEnabled(expected is not None and not self.runner.running)
 
     def _placeholders(self, expected: Expected) -> None:
         for name, text in (
@@ -207,56 +189,19 @@ class ExtractPanel(QWidget):
         ):
             self.form.widgets[name].native.setPlaceholderText(text)
 
-    def _enable(self) -> None:
-        self.start.setEnabled(self.expected is not None and not self.runner.running)
-
-    def _build(self) -> None:
-        more = Section("More options", open_=False, parent=self)
-        more.form.addWidget(self.more)
-        more.form.addWidget(self.copy)
-        row = QHBoxLayout()
-        row.addWidget(self.start, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.form)
-        layout.addWidget(self.count)
-        layout.addWidget(self.advice)
-        layout.addLayout(row)
-        layout.addWidget(self.job)
-        layout.addWidget(more)
-
     def _connect(self, links: Links) -> None:
         runner, session = self.runner, self.session
         self._later = QTimer(self, interval=_LATER_MS, singleShot=True)
         self._later.timeout.connect(self._count)
-        self.job.cancel_requested.connect(runner.cancel)
-        runner.progressed.connect(self.job.advance)
-        for ended in (runner.done, runner.failed, runner.cancelled):
-            ended.connect(self._on_end)
-        runner.failed.connect(self._say_error)
         runner.cancelled.connect(
             lambda: self.say("Cancelled. The same folder goes on where it stopped.", "info")
         )
         runner.done.connect(self._on_done)
-        for form in (self.form, self.more):
-            form.changed.connect(self._on_form)
         for signal in (
             session.opened, session.picks_changed, session.filters_changed,
             session.pixel_size_changed, session.ctf_changed,
         ):  # fmt: skip
             links.connect(signal, self.refresh)
-
-    def _on_form(self, _name: str) -> None:
-        self.copy.renew()
-        self.refresh()
-
-    def _say_error(self, error: CryoAIError) -> None:
-        self.say(str(error), "error")
-
-    def _on_end(self, *_: object) -> None:
-        self.job.end()
-        self._enable()
 
     def _on_done(self, result: ExtractResult) -> None:
         for error in result.problems[:2]:

@@ -23,8 +23,9 @@ from napari_cryoai.ui.kit.links import Links
 from napari_cryoai.ui.kit.parts import Banners, SectionColumn
 from napari_cryoai.ui.micrographs.canvas import PlainCanvas
 from napari_cryoai.ui.micrographs.opening import OpenBar, Opener, PixelSizeBar
+from napari_cryoai.ui.micrographs.panels import join, leave, panel_of, part, session_of
 from napari_cryoai.ui.micrographs.sample_data import sample_folder
-from napari_cryoai.ui.micrographs.session import Session, join, leave, panel_of, part, session_of
+from napari_cryoai.ui.micrographs.session import Session
 
 WHAT_NEXT = (
     "Drop a folder of micrographs here, or open one.\n\n"

@@ -42,19 +42,15 @@ class CheckPanel(QWidget):
             "Map of the images here", self.run_state, icon="map",
             tip="From the raw particles around the cursor, at full size; no model has a part in it",
         )  # fmt: skip
-        self.job = JobBar(self)
+        self.job = JobBar(self.runner, lambda error: self.say(str(error), "error"), self)
         self.words = hint("A decoded map may show what no particle does. Ask the images.", self)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
         for widget in (self.words, self.validate, self.state, self.job):
             column.addWidget(widget)
-        self.job.cancel_requested.connect(self.runner.cancel)
-        self.runner.progressed.connect(self.job.advance)
         self.runner.done.connect(self._take)
-        self.runner.failed.connect(lambda error: self.say(str(error), "error"))
-        for ended in (self.runner.done, self.runner.failed, self.runner.cancelled):
-            ended.connect(self._on_end)
+        self.runner.ended.connect(self.refresh)
         session.selection_changed.connect(self.refresh)
         session.opened.connect(self._on_opened)
         self.refresh()
@@ -78,8 +74,7 @@ class CheckPanel(QWidget):
 
     def _start(self, make: Callable[[], Any]) -> None:
         if not self.runner.running:
-            self.job.begin("Reading the particles…")
-            self.runner.start(make)
+            self.runner.start(make, "Reading the particles…")
             self.refresh()
 
     def _take(self, found: work.Found) -> None:
@@ -87,10 +82,6 @@ class CheckPanel(QWidget):
         for name, content in found.maps.items():
             opened = self.add_map(name, content.density, content.contour, content.level)
             opened.colourings.update(content.colourings)
-
-    def _on_end(self, *_: Any) -> None:
-        self.job.end()
-        self.refresh()
 
     def _on_opened(self) -> None:
         self.runner.cancel()

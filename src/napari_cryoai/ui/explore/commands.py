@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import napari
-
-from napari_cryoai.core.errors import CryoAIError
+from napari_cryoai.ui.kit.commands import action, opened
 from napari_cryoai.ui.latent.session import latent_panel_of
 
 if TYPE_CHECKING:
@@ -22,14 +19,7 @@ def explore_panel() -> ExplorePanel:
     CryoAIError
         If there is no viewer.
     """
-    viewer = napari.current_viewer()
-    if viewer is None:
-        raise CryoAIError("there is no napari window", remedy="Start napari first")
-    found: ExplorePanel | None = latent_panel_of(viewer)
-    if found is None:
-        viewer.window.add_plugin_dock_widget("napari-cryoai", "Explore heterogeneity")
-        found = latent_panel_of(viewer)
-    assert found is not None  # noqa: S101 - it was just opened
+    found: ExplorePanel = opened(latent_panel_of, "Explore heterogeneity")
     return found
 
 
@@ -48,21 +38,12 @@ def open_sample_latent_space() -> None:
     explore_panel().open_sample()
 
 
-def _action(name: str) -> Callable[[], None]:
-    def act() -> None:
-        explore_panel().actions_.table()[name]()
-
-    act.__name__ = name
-    act.__doc__ = f"The action {name!r} of the table of the Explore heterogeneity panel's keys."
-    return act
-
-
-lasso_particles = _action("lasso")
-brush_particles = _action("brush")
-draw_path = _action("path")
-play_path = _action("play")
-name_selection = _action("name")
-export_selection = _action("export")
-keep_map_here = _action("keep")
-undo_selection = _action("undo")
-redo_selection = _action("redo")
+lasso_particles = action(explore_panel, "lasso")
+brush_particles = action(explore_panel, "brush")
+draw_path = action(explore_panel, "path")
+play_path = action(explore_panel, "play")
+name_selection = action(explore_panel, "name")
+export_selection = action(explore_panel, "export")
+keep_map_here = action(explore_panel, "keep")
+undo_selection = action(explore_panel, "undo")
+redo_selection = action(explore_panel, "redo")

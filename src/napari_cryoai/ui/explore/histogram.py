@@ -61,7 +61,9 @@ class ColumnHistogram(MarkerHistogram):
         values = ticks(self.span or (0.0, 1.0), area.width(), 56)
         painter.setPen(theme.colour("text").darker(115))
         for value, label in zip(values, numbers(values), strict=True):
-            place = QRectF(self.x_of(value, area) - 28, area.bottom() + 1, 56, 16)
+            length = painter.fontMetrics().horizontalAdvance(label) + 2
+            left = np.clip(self.x_of(value, area) - length / 2, 0, self.width() - length)
+            place = QRectF(left, area.bottom() + 1, length, 16)  # a minus cut off is another number
             painter.drawText(place, Qt.AlignmentFlag.AlignCenter, label)
 
 

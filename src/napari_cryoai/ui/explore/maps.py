@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QDockWidget, QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog
 
 from napari_cryoai.core.contour import Contour
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.io.maps import write_map
 from napari_cryoai.ui.explore.live import LiveMap, look
 from napari_cryoai.ui.kit.background import Background
+from napari_cryoai.ui.kit.dock import DockPanel
 from napari_cryoai.ui.latent.session import LatentSession
 from napari_cryoai.ui.maps.history import Content
 from napari_cryoai.ui.maps.session import COLOURS, OpenMap, map_panel_of, map_session_of
@@ -42,7 +43,7 @@ class MapHandover:
         viewer: Any,
         background: Background,
         say: Callable[..., object],
-        panel: QWidget,
+        panel: DockPanel,
     ):
         self.session, self.live, self.viewer = session, live, viewer
         self.background, self.say, self.panel = background, say, panel
@@ -52,8 +53,8 @@ class MapHandover:
     ) -> OpenMap:
         """Show a map in the Map panel, in another colour than the one at the cursor."""
         if map_panel_of(self.viewer) is None and hasattr(self.viewer, "window"):
-            self.viewer.window.add_plugin_dock_widget("napari-cryoai", "Map", tabify=True)
-            self._stay_in_front()
+            self.viewer.window.add_plugin_dock_widget("napari-cryoai", "Map")
+            self.panel.come_forward()
         session = map_session_of(self.viewer)
         opened = session.add(name, density, contour)
         if self.live.opened is not None and opened.colour == self.live.opened.colour:
@@ -90,14 +91,6 @@ class MapHandover:
         """Write the map at the cursor, in a thread."""
         task = partial(_write, self.session.model, self.session.z.copy(), path)
         self.background.submit(task, self.say)
-
-    def _stay_in_front(self) -> None:
-        """A dock that is added as a tab hides ours."""
-        dock = self.panel.parent()
-        while dock is not None and not isinstance(dock, QDockWidget):
-            dock = dock.parent()
-        if dock is not None:
-            dock.raise_()
 
 
 def _write(model: LatentModel, z: NDArray[np.float32], path: Path) -> str:

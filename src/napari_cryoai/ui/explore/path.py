@@ -114,7 +114,6 @@ class PathPanel(QWidget):
     def write_maps(self, folder: Path) -> None:
         """Write the maps and the places into a folder."""
         if not self.runner.running:
-            self.job.begin("Starting…")
             self.runner.start(
                 partial(work.write_series, self.session.model, self.path.places, folder)
             )
@@ -159,7 +158,7 @@ class PathPanel(QWidget):
         self.clear = button("Clear", lambda: self.path.replace(()), tip="Take all anchors away")
         self.maps = button("Save maps…", self.ask_maps, icon="save", tip="As .mrc, with the places")
         self.film = button("Save film…", self.ask_film, icon="film", tip="The view, map by map")
-        self.job = JobBar(self)
+        self.job = JobBar(self.runner, lambda error: self.say(str(error), "error"), self)
         first, second, third = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         first.addWidget(self.kind, 1)
         first.addWidget(QLabel("Maps", self))
@@ -194,12 +193,8 @@ class PathPanel(QWidget):
         self.scatter.path_touched.connect(self._on_touch)
         self.session.opened.connect(self._on_opened)
         self.session.plane_changed.connect(self._draw)
-        self.runner.progressed.connect(self.job.advance)
         self.runner.done.connect(self.say)
-        self.runner.failed.connect(lambda error: self.say(str(error), "error"))
-        for ended in (self.runner.done, self.runner.failed, self.runner.cancelled):
-            ended.connect(lambda *_: self.job.end())
-        self.job.cancel_requested.connect(self._cancel)
+        self.job.cancel_requested.connect(self._cancel_film)
         self.filming.advanced.connect(
             lambda done, total: self.job.advance(Progress(done, total, "Filming"))
         )
@@ -250,8 +245,7 @@ class PathPanel(QWidget):
         self.bar.set_at(self.path.at)
         self.session.move_to(self.path.places[self.path.at], final=not self._play.isActive())
 
-    def _cancel(self) -> None:
-        self.runner.cancel()
+    def _cancel_film(self) -> None:
         self.filming.cancel()
         self.job.end()
 

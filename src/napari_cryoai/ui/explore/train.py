@@ -5,37 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from qtpy.QtCore import QEvent, Signal
-from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFormLayout,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.particle_files import ParticleFiles
 from napari_cryoai.jobs.params import Params
 from napari_cryoai.ui.explore import train_work as work
 from napari_cryoai.ui.kit.background import Background
-from napari_cryoai.ui.kit.form import ParamsForm, as_command_line, build
-from napari_cryoai.ui.kit.jobs import JobBar, JobRunner
-from napari_cryoai.ui.kit.parts import Section, button, hint
+from napari_cryoai.ui.kit.engine_panel import EnginePanel
+from napari_cryoai.ui.kit.form import as_command_line
+from napari_cryoai.ui.kit.jobs import MakeJob
+from napari_cryoai.ui.kit.parts import button, stack
 from napari_cryoai.ui.kit.path_field import PathField
 
 METHODS = {
     "covariance": "covariance (linear, minutes)",
     "vae": "vae (curved, for large changes)",
 }
-FIRST = ("z_dim", "box_size_px")
 _PARTICLES = "Particles (*.star *.cs *.mrcs *.txt);;All files (*)"
 _PICKLES = "cryoDRGN files (*.pkl);;All files (*)"
+CHOOSE = "Choose particles of a refinement, and a new folder."
+CUT_SHORT = (
+    "A training in this folder was cut short. Resume it with the same particles and options."
+)
 
 
-class TrainPanel(QWidget):
+class TrainPanel(EnginePanel):
     """From a particle file to a folder with a latent space.
 
     Parameters
@@ -50,6 +47,7 @@ class TrainPanel(QWidget):
     """
 
     trained = Signal(object)
+    first = ("z_dim", "box_size_px")
 
     def __init__(
         self,
@@ -59,12 +57,7 @@ class TrainPanel(QWidget):
         *,
         load: Callable[[], work.Trainer] = work.load_trainer,
     ):
-        super().__init__(parent)
-        self.background, self.say = background, say
-        self.trainer: work.Trainer | None = None
-        self._load, self._loading = load, False
-        self._forms: dict[str, tuple[ParamsForm, ParamsForm]] = {}
-        self.runner = JobRunner(self)
+        super().__init__("Train", background, say, load, parent)
         self.particles = PathField("Particles with poses and CTF", _PARTICLES, self)
         self.poses = PathField("cryoDRGN's poses.pkl, for stacks", _PICKLES, self)
         self.ctf = PathField("cryoDRGN's ctf.pkl, for stacks", _PICKLES, self)
@@ -72,48 +65,32 @@ class TrainPanel(QWidget):
         self.method = QComboBox(self)
         for name, words in METHODS.items():
             self.method.addItem(words, name)
-        self.start = button("Train", self.run, primary=True)
-        self.copy = button(
-            "Copy as command line", self.copy_command, tip="The same run, for a cluster"
+        self.resume = button(
+            "Resume", self.run_on, tip="Go on where it was cut short", primary=True
         )
-        self.job = JobBar(self)
-        self.advice = hint("", self)
         self._build()
         self._connect()
         self.refresh()
 
-    def load(self) -> None:
-        """Bring the methods, once, in a thread; then the form is there."""
-        if self.trainer is None and not self._loading:
-            self._loading = True
-            self.background.submit(self._load, self._take_trainer, self._fail)
+    def model(self) -> type[Params]:
+        """The class of the parameters of the method."""
+        model: type[Params] = self.engine.methods[self._method()]
+        return model
 
-    def run(self) -> None:
-        """Train."""
-        if self.runner.running or self.trainer is None:
-            return
-        try:
-            params, files, folder = self.params(), self.files(), self.folder()
-        except CryoAIError as error:
-            self.say(str(error), "error")
-            return
-        self.job.begin("Starting…")
-        job = partial(work.trained, self.trainer, self._method(), params, files, folder)
-        self.runner.start(job)
-        self.refresh()
+    def make_job(self) -> MakeJob:
+        """Train anew."""
+        return self._job(resume=False)
 
-    def params(self) -> Params:
-        """What the form says.
+    def run_on(self) -> None:
+        """Go on with the training that was cut short."""
+        self.begin(partial(self._job, resume=True))
 
-        Raises
-        ------
-        CryoAIError
-            If a field is out of its bounds.
-        """
-        assert self.trainer is not None  # noqa: S101 - the form came with it
-        first, rest = self._forms[self._method()]
-        values = {**first.values(), **rest.values()}
-        return build(self.trainer.methods[self._method()], values)
+    @property
+    def cut_short(self) -> bool:
+        """Whether the folder holds a training that did not come to its end."""
+        folder = self.output.path()
+        there = folder is not None and self.engine is not None
+        return there and (folder / self.engine.checkpoint).is_file()
 
     def files(self) -> ParticleFiles:
         """The particles.
@@ -141,33 +118,33 @@ class TrainPanel(QWidget):
             raise CryoAIError("no folder for the result is chosen", remedy="Choose a new folder")
         return folder
 
-    def copy_command(self) -> None:
-        """Put the command that does the same into the clipboard."""
-        try:
-            params, files, folder = self.params(), self.files(), self.folder()
-        except CryoAIError as error:
-            self.say(str(error), "error")
-            return
+    def command(self) -> str:
+        """The command that does the same.
+
+        Raises
+        ------
+        CryoAIError
+            If no particles or no folder are chosen.
+        """
+        files, folder = self.files(), self.folder()
         words = [str(files.particles), "--output", str(folder), "--method", self._method()]
         for option, path in (("--poses", files.poses), ("--ctf", files.ctf)):
             words += [option, str(path)] if path is not None else []
-        clipboard = QGuiApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(as_command_line("cryoai heterogeneity train", params, words))
-        self.copy.setText("Copied")
+        words += ["--resume"] if self.cut_short else []
+        return as_command_line("cryoai heterogeneity train", self.params(), words)
 
     def refresh(self, *_: object) -> None:
-        """Whether it can start, and if not, why not."""
-        ready = self.trainer is not None and not self.runner.running
+        """Whether it can start or go on, and if not, why not."""
         chosen = self.particles.path() is not None and self.output.path() is not None
-        self.start.setEnabled(ready and chosen)
-        self.copy.setEnabled(self.trainer is not None and chosen)
-        self.copy.setText("Copy as command line")
-        self.advice.setVisible(not chosen)
-        self.advice.setText("Choose particles of a refinement, and a new folder.")
-        for name, forms in self._forms.items():
-            for form in forms:
-                form.setVisible(name == self._method())
+        ready = chosen and self.engine is not None and not self.runner.running
+        self.start.setEnabled(ready)
+        self.copy.setEnabled(chosen and self.engine is not None)
+        cut_short = self.cut_short and not self.runner.running
+        self.resume.setVisible(cut_short)
+        self.resume.setEnabled(ready)
+        self.start.setText("Train anew" if cut_short else "Train")
+        self.advice.setText(CUT_SHORT if cut_short else CHOOSE)
+        self.advice.setVisible(cut_short or not chosen)
 
     # --------------------------------------------------------------------------------------------
 
@@ -177,51 +154,34 @@ class TrainPanel(QWidget):
         form.addRow("Particles", self.particles)
         form.addRow("Output", self.output)
         form.addRow("Method", self.method)
-        self._first = QVBoxLayout()
-        self._more = Section("More options", open_=False, parent=self)
         pickles = QFormLayout()
         pickles.addRow("Poses", self.poses)
         pickles.addRow("CTF", self.ctf)
-        self._more.form.addLayout(pickles)
-        self._more.form.addWidget(self.copy)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addLayout(form)
-        column.addLayout(self._first)
-        column.addWidget(self.advice)
-        column.addWidget(self.start)
-        column.addWidget(self.job)
-        column.addWidget(self._more)
+        self.section.form.insertLayout(0, pickles)
+        starts = QHBoxLayout()
+        for widget in (self.resume, self.start):
+            starts.addWidget(widget, 1)
+        stack(self, form, self.forms, self.advice, starts, self.job, self.section)
 
     def _connect(self) -> None:
         for field in (self.particles, self.poses, self.ctf, self.output):
-            field.changed.connect(self.refresh)
+            field.changed.connect(self._on_choice)
         self.particles.changed.connect(self._propose_folder)
-        self.method.currentIndexChanged.connect(self.refresh)
-        self.job.cancel_requested.connect(self.runner.cancel)
-        self.runner.progressed.connect(self.job.advance)
-        for ended in (self.runner.done, self.runner.failed, self.runner.cancelled):
-            ended.connect(self._on_end)
-        self.runner.failed.connect(lambda error: self.say(str(error), "error"))
+        self.method.currentIndexChanged.connect(self._on_method)
         self.runner.done.connect(self.trained.emit)
 
-    def _take_trainer(self, trainer: work.Trainer) -> None:
-        self.trainer = trainer
-        for name, params in trainer.methods.items():
-            fields = tuple(params.model_fields)
-            first = ParamsForm(params, tuple(f for f in FIRST if f in fields), self)
-            rest = ParamsForm(params, tuple(f for f in fields if f not in FIRST), self)
-            self._first.addWidget(first)
-            self._more.form.insertWidget(0, rest)
-            self._forms[name] = (first, rest)
-            for form in (first, rest):
-                form.changed.connect(self.refresh)
+    def _job(self, *, resume: bool) -> MakeJob:
+        chosen = self._method(), self.params(), self.files(), self.folder()
+        return partial(work.trained, self.engine, *chosen, resume=resume)
+
+    def _on_choice(self) -> None:
+        self.copy.renew()
         self.refresh()
 
-    def _fail(self, error: CryoAIError) -> None:
-        self._loading = False
-        self.say(str(error), "error")
+    def _on_method(self, _index: int) -> None:
+        if self.engine is not None:
+            self.ask_for(self.model())
+        self._on_choice()
 
     def _propose_folder(self) -> None:
         particles = self.particles.path()
@@ -230,12 +190,3 @@ class TrainPanel(QWidget):
 
     def _method(self) -> str:
         return str(self.method.currentData())
-
-    def _on_end(self, *_: Any) -> None:
-        self.job.end()
-        self.refresh()
-
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Show:
-            self.load()
-        return bool(super().event(event))

@@ -25,7 +25,7 @@ def current_viewer() -> Any:
 
 
 def opened(panel_of: Callable[[Any], Any], title: str) -> Any:
-    """A panel of the current viewer, opened if need be.
+    """A panel of the current viewer, in front of its tabs, opened if need be.
 
     Raises
     ------
@@ -36,7 +36,8 @@ def opened(panel_of: Callable[[Any], Any], title: str) -> Any:
     found = panel_of(viewer)
     if found is None:
         viewer.window.add_plugin_dock_widget("napari-cryoai", title)
-        found = panel_of(viewer)
+        return panel_of(viewer)
+    found.come_forward()
     return found
 
 

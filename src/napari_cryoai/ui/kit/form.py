@@ -7,6 +7,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, FileEdit, FloatSpinBox, LineEdit, SpinBox
 from magicgui.widgets.bases import ValueWidget
 from pydantic import ValidationError
@@ -169,6 +170,9 @@ def _bounds(info: FieldInfo) -> tuple[float, float]:
 
 
 def _step(value: float) -> float:
+    """Of the arrows; the field shows as many digits as it has."""
+    if 0 < abs(value) < 0.05:
+        return float(10 ** np.floor(np.log10(abs(value))))
     return 10.0 if abs(value) >= 100 else 1.0 if abs(value) >= 10 else 0.05
 
 

@@ -1,29 +1,18 @@
-"""A panel about one job: its form, its button, its bar; a thread brings what does the work."""
+"""A panel about one job: its form, its button, its bar, its command line."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.jobs.params import Params
-from napari_cryoai.jobs.progress import Job
-from napari_cryoai.ui.kit.background import Background
 from napari_cryoai.ui.kit.copy_command import CopyCommand
 from napari_cryoai.ui.kit.form import ParamsForm, build
-from napari_cryoai.ui.kit.jobs import JobBar, JobRunner
+from napari_cryoai.ui.kit.jobs import JobBar, JobRunner, MakeJob
 from napari_cryoai.ui.kit.parts import Section, button, hint
-
-
-class Engine(Protocol):
-    """What does the work, as far as a panel needs to know."""
-
-    @property
-    def params(self) -> type[Params]:
-        """The class of its parameters."""
 
 
 class JobPanel(QWidget):
@@ -33,15 +22,19 @@ class JobPanel(QWidget):
 
     Parameters
     ----------
-    verb
+    verb, tip
         On the button.
-    load
-        Brings the engine; for a thread.
+    say
+        Puts up a message.
+    runner
+        Of the job; by default one of its own.
 
     Attributes
     ----------
     first
         Fields that are seen at once; the others are under "More options".
+    form, more
+        The fields, once it is known which.
     """
 
     first: tuple[str, ...] = ()
@@ -49,34 +42,30 @@ class JobPanel(QWidget):
     def __init__(
         self,
         verb: str,
-        background: Background,
         say: Callable[..., object],
-        load: Callable[[], Engine],
         parent: QWidget | None = None,
+        *,
+        tip: str = "",
+        runner: JobRunner | None = None,
     ):
         super().__init__(parent)
-        self.background = background
         self.say = say
-        self.engine: Any = None
-        self.form: ParamsForm | None = None
-        self.more: ParamsForm | None = None
-        self._load = load
-        self._loading = self._wanted = False
-        self.runner = JobRunner(self)
-        self.start = button(verb, self.run, primary=True)
-        self.copy = CopyCommand(self.command, self._say_error, self)
+        self.runner = runner or JobRunner(self)
+        self.form: Any = None
+        self.more: Any = None
+        self._model: Any = None
+        self._made: dict[type[Params], list[ParamsForm]] = {}
+        self.start = button(verb, self.run, tip=tip, primary=True)
+        self.copy = CopyCommand(self.command, self.report, self)
         self.advice = hint("", self)
-        self.job = JobBar(self)
+        self.job = JobBar(self.runner, self.report, self)
         self.forms = QVBoxLayout()
         self.forms.setSpacing(5)
         self.section = Section("More options", open_=False, parent=self)
         self.section.form.addWidget(self.copy)
-        self.job.cancel_requested.connect(self.runner.cancel)
-        for ended in (self.runner.done, self.runner.failed, self.runner.cancelled):
-            ended.connect(self._on_end)
-        self.runner.failed.connect(self._say_error)
+        self.runner.ended.connect(self.refresh)
 
-    def make_job(self) -> Callable[[], Job[Any]] | None:
+    def make_job(self) -> MakeJob | None:
         """What is to run; None if nothing is chosen.
 
         Raises
@@ -100,74 +89,67 @@ class JobPanel(QWidget):
         """Say whether it can start, and if not, why not."""
         raise NotImplementedError
 
-    def load(self) -> None:
-        """Bring the engine, once, in a thread; then the form is there."""
-        if self.engine is None and not self._loading:
-            self._loading = True
-            self.background.submit(self._load, self._take_engine, self._fail_engine)
+    def on_form(self, _name: str) -> None:
+        """A field was changed."""
+        self.copy.renew()
 
-    def params(self) -> Params:
-        """What the form says.
+    def first_words(self) -> str:
+        """What to say until the job says something itself."""
+        return "Starting…"
+
+    def ask_for(self, model: type[Params]) -> None:
+        """Show the fields of a job; what was typed into those of another one is kept."""
+        if model not in self._made:
+            self._made[model] = self._fields_of(model)
+        for other, forms in self._made.items():
+            for form in forms:
+                form.setVisible(other is model)
+        self._model = model
+        self.form, self.more = (*self._made[model], None)[:2]
+
+    def values(self) -> dict[str, Any]:
+        """What the fields say."""
+        return {k: v for form in self._made[self._model] for k, v in form.values().items()}
+
+    def params(self) -> Any:
+        """What the form says, as parameters of the job.
 
         Raises
         ------
         CryoAIError
             If a field is out of its bounds.
         """
-        assert self.engine is not None and self.form is not None  # noqa: S101
-        more = self.more.values() if self.more is not None else {}
-        return build(self.engine.params, {**self.form.values(), **more})
+        return build(self._model, self.values())
 
     def run(self) -> None:
-        """Start; if the engine is on its way, as soon as it is there."""
-        if self.engine is None:
-            self._wanted = True
-            self.load()
-            return
+        """Start."""
+        self.begin(self.make_job)
+
+    def begin(self, make_job: Callable[[], MakeJob | None]) -> None:
+        """Start what `make_job` brings, unless a job is running or the form says nonsense."""
         if self.runner.running:
             return
         try:
-            make = self.make_job()
+            make = make_job()
         except CryoAIError as error:
-            self._say_error(error)
+            self.report(error)
             return
         if make is not None:
-            self.job.begin("Starting…")
-            self.runner.start(make)
+            self.runner.start(make, self.first_words())
             self.refresh()
 
-    # --------------------------------------------------------------------------------------------
-
-    def _take_engine(self, engine: Engine) -> None:
-        self.engine = engine
-        fields = tuple(engine.params.model_fields)
-        first = tuple(name for name in self.first if name in fields)
-        rest = tuple(name for name in fields if name not in first)
-        self.form = ParamsForm(engine.params, first or fields, self)
-        self.forms.addWidget(self.form)
-        if first and rest:
-            self.more = ParamsForm(engine.params, rest, self)
-            self.section.form.insertWidget(0, self.more)
-        for form in (self.form, self.more):
-            if form is not None:
-                form.changed.connect(self.copy.renew)
-        self.refresh()
-        if self._wanted:
-            self._wanted = False
-            self.run()
-
-    def _fail_engine(self, error: CryoAIError) -> None:
-        self._loading = self._wanted = False
-        self._say_error(error)
-
-    def _say_error(self, error: CryoAIError) -> None:
+    def report(self, error: CryoAIError) -> None:
+        """Put up what went wrong and what to do."""
         self.say(str(error), "error")
 
-    def _on_end(self, *_: Any) -> None:
-        self.job.end()
-        self.refresh()
-
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Show:
-            self.load()
-        return bool(super().event(event))
+    def _fields_of(self, model: type[Params]) -> list[ParamsForm]:
+        """The form of the first fields and that of the others; one alone if no field is first."""
+        first = tuple(name for name in self.first if name in model.model_fields)
+        rest = tuple(name for name in model.model_fields if name not in first)
+        forms = [ParamsForm(model, fields, self) for fields in (first, rest) if fields]
+        self.forms.addWidget(forms[0])
+        for form in forms[1:]:
+            self.section.form.insertWidget(0, form)
+        for form in forms:
+            form.changed.connect(self.on_form)
+        return forms

@@ -16,6 +16,7 @@ from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.ui.kit.background import unexpected
 
+MakeJob = Callable[[], Job[Any]]
 REDRAW_MS = 200
 
 
@@ -31,15 +32,20 @@ class JobRunner(QObject):
     -------
     progressed(progress)
         Every `Progress` of the job.
+    started(words)
+        With what to say until the job says something itself.
     done(result), failed(error), cancelled()
         How it ended; exactly one of them is emitted.
+    ended()
+        After that, however it ended.
     """
 
-    started = Signal()
+    started = Signal(str)
     progressed = Signal(object)
     done = Signal(object)
     failed = Signal(object)
     cancelled = Signal()
+    ended = Signal()
 
     def __init__(self, parent: QObject | None = None):
         super().__init__(parent)
@@ -51,7 +57,7 @@ class JobRunner(QObject):
         """Whether a job is on its way."""
         return self._worker is not None
 
-    def start(self, make: Callable[[], Job[Any]]) -> None:
+    def start(self, make: MakeJob, words: str = "Starting…") -> None:
         """Run the job that `make()` returns; refused while another one runs."""
         if self.running:
             raise RuntimeError("a job is running already")
@@ -59,7 +65,7 @@ class JobRunner(QObject):
         self._worker = create_worker(_driven, make, self._stop)
         self._worker.yielded.connect(self._on_yield)
         self._worker.aborted.connect(self.cancel)
-        self.started.emit()
+        self.started.emit(words)
         self._worker.start()
 
     def cancel(self) -> None:
@@ -82,9 +88,10 @@ class JobRunner(QObject):
         if self._worker is not None:
             self._worker = None
             tell()
+            self.ended.emit()
 
 
-def _driven(make: Callable[[], Job[Any]], stop: Event) -> Generator[Any, None, None]:
+def _driven(make: MakeJob, stop: Event) -> Generator[Any, None, None]:
     """In a thread: the job's progress, and at last a `_Result` or a `CryoAIError`.
 
     Each comes with `stop`, by which the runner knows the run that it belongs to.
@@ -104,11 +111,24 @@ def _driven(make: Callable[[], Job[Any]], stop: Event) -> Generator[Any, None, N
 
 
 class JobBar(QWidget):
-    """A progress bar redrawn at most five times a second, the time left, and Cancel."""
+    """A progress bar redrawn at most five times a second, the time left, and Cancel.
+
+    Parameters
+    ----------
+    runner
+        Of the jobs that it shows.
+    report
+        Is told why one failed.
+    """
 
     cancel_requested = Signal()
 
-    def __init__(self, parent: QWidget | None = None):
+    def __init__(
+        self,
+        runner: JobRunner,
+        report: Callable[[CryoAIError], object],
+        parent: QWidget | None = None,
+    ):
         super().__init__(parent)
         self.bar = QProgressBar(self)
         self.bar.setTextVisible(True)
@@ -129,6 +149,11 @@ class JobBar(QWidget):
         self._timer = QTimer(self)
         self._timer.setInterval(REDRAW_MS)
         self._timer.timeout.connect(self._redraw)
+        runner.started.connect(self.begin)
+        runner.progressed.connect(self.advance)
+        runner.failed.connect(report)
+        runner.ended.connect(self.end)
+        self.cancel_requested.connect(runner.cancel)
         self.hide()
 
     def begin(self, message: str) -> None:

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -221,6 +222,15 @@ class Banners(QWidget):
         """Take all messages away."""
         for banner in self.messages():
             banner.dismiss()
+
+
+def stack(panel: QWidget, *parts: QWidget | QLayout) -> None:
+    """Lay out a panel: its parts below each other, without a margin."""
+    column = QVBoxLayout(panel)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(6)
+    for part in parts:
+        (column.addLayout if isinstance(part, QLayout) else column.addWidget)(part)
 
 
 def counted(n: int, noun: str) -> str:

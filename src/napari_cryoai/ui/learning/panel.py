@@ -62,7 +62,7 @@ class LearnPanel(QWidget):
         self.improve = button("Improve more", lambda: self.start(improve=True))
         self.why_not = hint("", self)
         self.result = hint("", self)
-        self.job = JobBar(self)
+        self.job = JobBar(run.runner, report, self)
         self.heat = QCheckBox("Heat map", self)
         self.before = self._switch("Before", "What the picker found before it learned")
         self.after = self._switch("After", "The picks as they are now")
@@ -159,7 +159,6 @@ class LearnPanel(QWidget):
     def _on_started(self) -> None:
         self._learned = None
         self._tell("")
-        self.job.begin("Getting ready…")
         self.refresh()
 
     def _on_done(self, problems: list[CryoAIError]) -> None:
@@ -181,10 +180,6 @@ class LearnPanel(QWidget):
     def _tell(self, text: str) -> None:
         self.result.setText(text)
         self.result.setVisible(bool(text))
-
-    def _on_end(self, *_: object) -> None:
-        self.job.end()
-        self.refresh()
 
     def _on_turned(self, before: bool) -> None:
         (self.before if before else self.after).setChecked(True)
@@ -246,15 +241,10 @@ class LearnPanel(QWidget):
 
     def _connect(self) -> None:
         run, session = self.run, self.run.session
-        self.job.cancel_requested.connect(run.cancel)
         run.runner.started.connect(self._on_started)
-        run.runner.progressed.connect(self.job.advance)
-        run.runner.failed.connect(self.report)
         run.runner.done.connect(self._on_done)
-        for runner in (run.runner, self.picking.runner):
-            for ended in (runner.done, runner.failed, runner.cancelled):
-                ended.connect(self._on_end if runner is run.runner else self.refresh)
-        self.picking.runner.started.connect(self.refresh)
+        for signal in (run.runner.ended, self.picking.runner.started, self.picking.runner.ended):
+            signal.connect(self.refresh)
         run.changed.connect(self._on_changed)
         run.taught.connect(self._on_taught)
         run.kept.connect(lambda path: self.weights_changed.emit(path))

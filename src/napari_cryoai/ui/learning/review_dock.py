@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow
+from qtpy.QtCore import QTimer
 
 from napari_cryoai.ui.kit import theme
+from napari_cryoai.ui.kit.dock import lie_below
 from napari_cryoai.ui.learning.review_panel import ReviewPanel
 from napari_cryoai.ui.learning.run import LearnRun
 from napari_cryoai.ui.micrographs.navigator import Navigator
@@ -35,7 +35,9 @@ class ReviewDock:
         window = getattr(self.viewer, "window", None)
         if self._dock is None and window is not None:
             self._dock = window.add_dock_widget(self.panel, name="Review", area="bottom")
-            self._fit(getattr(self._dock, "__wrapped__", self._dock))  # napari gives a proxy
+            dock = getattr(self._dock, "__wrapped__", self._dock)  # napari gives a proxy
+            lie_below(dock, _HEIGHT)
+            dock.visibilityChanged.connect(self._on_visible)
         theme.dress_again(self.panel)  # napari's theme may be another one since
         self.panel.show()
         self.panel.begin()
@@ -53,14 +55,6 @@ class ReviewDock:
         """The panel goes, and the strip with it."""
         self.close()
         self.panel.deleteLater()
-
-    def _fit(self, dock: Any) -> None:
-        main = dock.parent()
-        if isinstance(main, QMainWindow) and isinstance(dock, QDockWidget):
-            # Beside the panels on the right, not below them: they need their height.
-            main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-            main.resizeDocks([dock], [_HEIGHT], Qt.Orientation.Vertical)
-            dock.visibilityChanged.connect(self._on_visible)
 
     def _on_visible(self, visible: bool) -> None:
         """The cross of the dock hides it; then the round is over."""

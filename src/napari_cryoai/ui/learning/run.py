@@ -81,9 +81,8 @@ class LearnRun:
         self._saving = Lock()
         self.runner.progressed.connect(self._on_progress)
         self.runner.done.connect(self._on_done)
-        for ended in (self.runner.done, self.runner.failed, self.runner.cancelled):
-            ended.connect(self._on_end)
-            ended.connect(self._forget_unused)
+        self.runner.ended.connect(self._on_end)
+        self.runner.ended.connect(self._forget_unused)
         session.opened.connect(self._on_opened)
         session.pixel_size_changed.connect(self.views.clear)
         session.picks_changed.connect(self._on_picks)
@@ -130,7 +129,7 @@ class LearnRun:
         when = time.strftime("%H:%M:%S")
         self._label = f"{verb} {counted(task.count, 'correction')} ({when})"
         self._begun, self._count, self._waiting = False, task.count, set(task.follow)
-        self.runner.start(partial(learn, task))
+        self.runner.start(partial(learn, task), "Getting ready…")
         return True
 
     def cancel(self) -> None:

@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.jobs.progress import Job
 from napari_cryoai.ui.kit.background import Background
+from napari_cryoai.ui.kit.engine_panel import EnginePanel
 from napari_cryoai.ui.kit.form import as_command_line
-from napari_cryoai.ui.kit.job_panel import JobPanel
-from napari_cryoai.ui.kit.parts import button
+from napari_cryoai.ui.kit.parts import button, stack
 from napari_cryoai.ui.maps.denoise_verdict import VerdictView
 from napari_cryoai.ui.maps.denoise_work import (
     Engine,
@@ -36,7 +36,7 @@ from napari_cryoai.ui.maps.sources import (
 NO_HALF = "None (a single map)"
 
 
-class DenoisePanel(JobPanel):
+class DenoisePanel(EnginePanel):
     """From half maps to a denoised map.
 
     Parameters
@@ -147,20 +147,10 @@ class DenoisePanel(JobPanel):
         row = QHBoxLayout()
         row.addWidget(self.start, 2)
         row.addWidget(self.save, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addLayout(sources)
-        column.addLayout(self.forms)
-        column.addWidget(self.advice)
-        column.addLayout(row)
-        column.addWidget(self.job)
-        column.addWidget(self.section)
-        column.addWidget(self.verdict)
+        stack(self, sources, self.forms, self.advice, row, self.job, self.section, self.verdict)
 
     def _connect(self) -> None:
         self.choice.changed.connect(self._on_choice)
-        self.runner.progressed.connect(self.job.advance)
         self.runner.done.connect(self._on_done)
 
     def _on_choice(self) -> None:

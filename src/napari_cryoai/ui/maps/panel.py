@@ -41,7 +41,7 @@ from napari_cryoai.ui.maps.slice_panel import SlicePanel
 from napari_cryoai.ui.maps.sources import FILTER, HalfMapChoice, Source
 from napari_cryoai.ui.maps.surface_panel import SurfacePanel
 from napari_cryoai.ui.maps.surfaces import SurfaceMaker
-from napari_cryoai.ui.micrographs.session import panel_of
+from napari_cryoai.ui.micrographs.panels import panel_of
 
 GREY = "#b4b8c0"
 WHAT_NEXT = (

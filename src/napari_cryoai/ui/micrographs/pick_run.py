@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -13,7 +14,7 @@ from napari_cryoai.core.picks import PickTable
 from napari_cryoai.jobs.progress import Progress
 from napari_cryoai.picking.output import remarks
 from napari_cryoai.picking.pick import MicrographPicks, PickParams, PickResult, pick
-from napari_cryoai.ui.kit.jobs import JobRunner
+from napari_cryoai.ui.kit.jobs import JobRunner, MakeJob
 from napari_cryoai.ui.kit.parts import counted
 from napari_cryoai.ui.micrographs.arrivals import respecting, users_own
 from napari_cryoai.ui.micrographs.session import PickedBy, Session
@@ -41,8 +42,11 @@ class PickRun:
         """Micrographs that the run has yet to reach."""
         return frozenset(self._waiting)
 
-    def start(self, params: PickParams, names: list[str]) -> None:
-        """Pick on some micrographs; what the user made or rejected there stays."""
+    def prepared(self, params: PickParams, names: Sequence[str]) -> MakeJob:
+        """The job that picks on some micrographs; what the user made or rejected there stays.
+
+        Earlier picks are taken away now: it has to be run.
+        """
         session = self.session
         self._waiting = set(names)
         self._threshold = session.filters.threshold
@@ -55,7 +59,7 @@ class PickRun:
         self._removed = picks.select(here & ~users_own(picks))
         session.do(edits.RemovePicks(self._removed), self._label)
         micrographs = [session.micrographs[name] for name in names]
-        self.runner.start(partial(pick, params, micrographs, examples=examples))
+        return partial(pick, params, micrographs, examples=examples)
 
     def cancel(self) -> None:
         """Stop; micrographs that were not reached get their earlier picks back."""

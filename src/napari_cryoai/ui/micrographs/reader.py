@@ -16,7 +16,7 @@ from napari_cryoai.io.picks import read_picks
 from napari_cryoai.ui.kit import theme
 from napari_cryoai.ui.kit.layer_kit import BORDER, FALLBACK_DIAMETER_PX
 from napari_cryoai.ui.micrographs.images import bin_mean, contrast_limits
-from napari_cryoai.ui.micrographs.session import panel_of
+from napari_cryoai.ui.micrographs.panels import panel_of
 
 Paths = str | Sequence[str]
 LayerData = list[tuple[Any, ...]]

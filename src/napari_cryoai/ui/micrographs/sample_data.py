@@ -10,8 +10,8 @@ from qtpy.QtCore import QStandardPaths
 
 from napari_cryoai import __version__
 from napari_cryoai.physics.simulators.demo import write_demo_set
+from napari_cryoai.ui.micrographs.panels import panel_of
 from napari_cryoai.ui.micrographs.reader import read_images
-from napari_cryoai.ui.micrographs.session import panel_of
 
 
 def sample_folder(root: Path | None = None) -> Path:

@@ -11,7 +11,7 @@ import numpy as np
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.picks import PickTable, Source, concatenate
 from napari_cryoai.io.picks import write_picks
-from napari_cryoai.ui.micrographs.session import session_of
+from napari_cryoai.ui.micrographs.panels import session_of
 
 Layer = tuple[Any, dict[str, Any], str]
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from qtpy.QtCore import QEvent, QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.ui.kit.background import Background
+from napari_cryoai.ui.kit.engine_panel import EnginePanel
 from napari_cryoai.ui.kit.form import as_command_line
-from napari_cryoai.ui.kit.job_panel import JobPanel
-from napari_cryoai.ui.kit.parts import button
+from napari_cryoai.ui.kit.parts import button, stack
 from napari_cryoai.ui.maps.session import MapSession, OpenMap
 from napari_cryoai.ui.maps.sources import file_for_command
 from napari_cryoai.ui.models.build_sequences import SequencesBox
@@ -24,7 +23,7 @@ from napari_cryoai.ui.models.session import Content
 NO_MAP = "No map is open"
 
 
-class BuildPanel(JobPanel):
+class BuildPanel(EnginePanel):
     """From a map and sequences to a model.
 
     Parameters
@@ -135,17 +134,17 @@ class BuildPanel(JobPanel):
         top = QFormLayout()
         top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         top.addRow("Map", self.map)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addLayout(top)
-        column.addWidget(self.advice)
-        column.addWidget(self.open_map)
-        column.addWidget(self.sequences)
-        column.addLayout(self.forms)
-        column.addWidget(self.start)
-        column.addWidget(self.job)
-        column.addWidget(self.section)
+        stack(
+            self,
+            top,
+            self.advice,
+            self.open_map,
+            self.sequences,
+            self.forms,
+            self.start,
+            self.job,
+            self.section,
+        )
 
     def _connect(self) -> None:
         for signal in (self.maps.added, self.maps.removed, self.maps.current_changed):
@@ -155,6 +154,7 @@ class BuildPanel(JobPanel):
         self.sequences.changed.connect(self.copy.renew)
         self.runner.progressed.connect(self._on_progress)
         self.runner.done.connect(self.built.emit)
+        self.runner.ended.connect(self.ended.emit)
 
     def let_go(self) -> None:
         """The panel goes: end the job, and listen no more."""
@@ -172,11 +172,6 @@ class BuildPanel(JobPanel):
     def _on_progress(self, progress: Progress) -> None:
         if isinstance(progress.preview, Content):
             self.traced.emit(progress.preview)
-        self.job.advance(progress)
-
-    def _on_end(self, *_: Any) -> None:
-        super()._on_end()
-        self.ended.emit()
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Show:

@@ -54,7 +54,7 @@ class ModelEditPanel(QWidget):
         self.busy = False
         self.handles = Handles(viewer, session, self._dragged, self.delete)
         self.runner = JobRunner(self)
-        self.job = JobBar(self)
+        self.job = JobBar(self.runner, lambda error: self.say(str(error), "error"), self)
         self.words = hint(HELP, self)
         self._build()
         self._connect()
@@ -112,8 +112,8 @@ class ModelEditPanel(QWidget):
         if opened is None or self.runner.running or self.busy:
             return
         self._refitting = opened
-        self.job.begin("Building all atoms")
-        self.runner.start(partial(work.refitted, opened.content, *self.density()))
+        rebuild = partial(work.refitted, opened.content, *self.density())
+        self.runner.start(rebuild, "Building all atoms")
         self.refresh()
 
     def refresh(self, *_: object) -> None:
@@ -183,12 +183,8 @@ class ModelEditPanel(QWidget):
         session.history.changed.connect(self.refresh)
         session.selected_changed.connect(self.refresh)
         session.current_changed.connect(self.refresh)
-        self.job.cancel_requested.connect(self.runner.cancel)
-        self.runner.progressed.connect(self.job.advance)
-        for ended in (self.runner.done, self.runner.failed, self.runner.cancelled):
-            ended.connect(self._on_end)
+        self.runner.ended.connect(self.refresh)
         self.runner.done.connect(self._refitted)
-        self.runner.failed.connect(lambda error: self.say(str(error), "error"))
 
     def _do(self, label: str, change: work.Change) -> None:
         opened = self.session.current
@@ -228,10 +224,6 @@ class ModelEditPanel(QWidget):
     def _refitted(self, content: Content) -> None:
         if self._refitting in self.session.models:
             self.session.history.do("Rebuild all atoms", self._refitting, content)
-
-    def _on_end(self, *_: object) -> None:
-        self.job.end()
-        self.refresh()
 
     def let_go(self) -> None:
         """The panel goes."""

@@ -10,14 +10,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import (
-    QDockWidget,
-    QFileDialog,
-    QHBoxLayout,
-    QMainWindow,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_cryoai.core.atomic_model import AtomicModel
 from napari_cryoai.core.density_map import DensityMap
@@ -26,7 +19,7 @@ from napari_cryoai.ui.kit.dock import DockPanel
 from napari_cryoai.ui.kit.keys import HELP, Bindings, CheatSheet, Key
 from napari_cryoai.ui.kit.parts import Banners, SectionColumn, button, hint
 from napari_cryoai.ui.maps.session import map_panel_of, map_session_of
-from napari_cryoai.ui.micrographs.session import panel_of
+from napari_cryoai.ui.micrographs.panels import panel_of
 from napari_cryoai.ui.models.actions import MODEL_KEYS, ModelActions
 from napari_cryoai.ui.models.build_panel import BuildPanel
 from napari_cryoai.ui.models.build_work import Outcome
@@ -52,7 +45,6 @@ from napari_cryoai.ui.models.session import (
 from napari_cryoai.ui.models.table import ResidueTable, residue_in_words
 
 MODEL_SECTIONS = ("Colour", "Residues", "Sequence", "Edit", "Compare")
-_TAB_MS = 100
 TRACING = "trace, before it has a sequence"
 _STILL_PX = 4
 """A click may move the mouse by that much."""
@@ -82,7 +74,6 @@ class ModelPanel(DockPanel):
         self.setMinimumWidth(350)
         set_model_panel(self.viewer, self)
         self._refresh()
-        QTimer.singleShot(0, self._share_place)
 
     # What others may ask ------------------------------------------------------------------------
 
@@ -106,7 +97,7 @@ class ModelPanel(DockPanel):
         other = map_panel_of(self.viewer)
         if other is not None:
             other.ask_open()
-            self._share_place()
+            self.come_forward()
 
     def ask_save(self) -> None:
         """Choose where the current model goes."""
@@ -312,18 +303,6 @@ class ModelPanel(DockPanel):
         self.list.refresh()
         self.banners.show_message(words, "info")
 
-    def _share_place(self) -> None:
-        """Lie behind a tab in the Map panel's place: below it, there is no room for either."""
-        other = map_panel_of(self.viewer)
-        mine, its = (_dock_of(panel) for panel in (self, other))
-        window = mine.parent() if mine is not None else None
-        if mine is None or its is None or not isinstance(window, QMainWindow):
-            return
-        if its.parent() is not window:
-            return
-        window.tabifyDockWidget(its, mine)
-        QTimer.singleShot(_TAB_MS, mine.raise_)  # Qt puts the tab there in an event of its own
-
     def _scored(self, opened: OpenModel, before: Content, model: AtomicModel) -> None:
         self.scoring = False
         if opened in self.session.models and opened.content is before:
@@ -367,11 +346,3 @@ class ModelPanel(DockPanel):
         self.layers.let_go()
         self.session.let_go()
         set_model_panel(self.viewer, None)
-
-
-def _dock_of(panel: QWidget | None) -> QDockWidget | None:
-    """The dock that a panel is in, if it is in one."""
-    found = panel
-    while found is not None and not isinstance(found, QDockWidget):
-        found = found.parentWidget()
-    return found

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QToolButton,
     QWidget,
 )
+from superqt import QFlowLayout
 
 from napari_cryoai.ui.kit import icons, theme
 from napari_cryoai.ui.kit.parts import button, hint
@@ -34,6 +35,7 @@ class ParticleHead(QWidget):
         super().__init__(parent)
         self.title = hint("", self)
         self.title.setWordWrap(False)
+        self.title.setMinimumWidth(40)  # a long name does not widen the panels beside it
         self.sort = _choice(SORTS, "Sort by", self)
         self.down = QCheckBox("Largest first", self)
         self.show_ = _choice(SHOWS, "Show", self)
@@ -47,14 +49,12 @@ class ParticleHead(QWidget):
         self.size_.setAccessibleName("Size of the images")
         self.size_.setToolTip("Size of the images")
         self.controls = (self.sort, self.down, self.show_, self.filtered, self.size_)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(5)
-        row.addWidget(button("Open…", open_, icon="folder"))
-        row.addWidget(self.title, 1)
-        row.addWidget(QLabel("Sort by", self))
-        for widget in self.controls:
-            row.addWidget(widget)
+        _flow(
+            self,
+            (button("Open…", open_, icon="folder"), self.title),
+            (QLabel("Sort by", self), self.sort, self.down),
+            (self.show_, self.filtered, self.size_),
+        )
 
 
 class ParticleFoot(QWidget):
@@ -70,19 +70,32 @@ class ParticleFoot(QWidget):
         tip = "Write a STAR file of the particles that are not rejected"
         self.save = button("Save kept…", save, icon="check", primary=True, tip=tip)
         self.save.setMinimumWidth(self.save.sizeHint().width() + 24)  # its font is made bold
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(5)
-        for widget in (self.back, self.page, self.on):
-            row.addWidget(widget)
-        row.addStretch(1)
-        for widget in (self.count, self.undo, self.redo, self.save):
-            row.addWidget(widget)
+        _flow(
+            self,
+            (self.back, self.page, self.on),
+            (self.count, self.undo, self.redo, self.save),
+        )
 
     def name_steps(self, undo: str | None, redo: str | None) -> None:
         """Say in the tooltips what would be undone and redone."""
         for tool, action, label in ((self.undo, "Undo", undo), (self.redo, "Redo", redo)):
             tool.setToolTip(f"{action}: {label}" if label else action)
+
+
+def _flow(bar: QWidget, *groups: tuple[QWidget, ...]) -> None:
+    """Groups of controls: below the canvas in one row, in the narrow column of panels in more."""
+    flow = QFlowLayout(bar)
+    flow.setContentsMargins(0, 0, 0, 0)
+    flow.setHorizontalSpacing(12)
+    flow.setVerticalSpacing(5)
+    for widgets in groups:
+        group = QWidget(bar)
+        row = QHBoxLayout(group)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(5)
+        for widget in widgets:
+            row.addWidget(widget)
+        flow.addWidget(group)
 
 
 def _tool(icon: str, name: str, parent: QWidget) -> QToolButton:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QMainWindow
-
+from napari_cryoai.ui.kit.dock import lie_below
 from napari_cryoai.ui.kit.per_viewer import PanelPerViewer
 
-_HEIGHT = 330
 _PANELS = PanelPerViewer()
 
 
@@ -33,11 +30,5 @@ def open_particle_panel(viewer: Any) -> Any | None:
     if found is not None or window is None:
         return found
     dock, _ = window.add_plugin_dock_widget("napari-cryoai", "Particles")
-    main = dock.parent()
-    if isinstance(main, QMainWindow) and isinstance(dock, QDockWidget):
-        # Beside the panels on the right, not below them: they need their height.
-        main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-        main.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
-        height = min(_HEIGHT, main.height() // 3)
-        main.resizeDocks([dock], [height], Qt.Orientation.Vertical)
+    lie_below(dock)
     return particle_panel_of(viewer)

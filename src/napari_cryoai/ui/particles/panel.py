@@ -17,14 +17,8 @@ from napari_cryoai.io.particle_stacks import read_particles, write_particles
 from napari_cryoai.ui.kit.dock import DockPanel
 from napari_cryoai.ui.kit.links import Links
 from napari_cryoai.ui.kit.parts import Banners, counted, hint
-from napari_cryoai.ui.micrographs.session import (
-    Session,
-    companions_of,
-    join,
-    panel_of,
-    part,
-    session_of,
-)
+from napari_cryoai.ui.micrographs.panels import companions_of, join, panel_of, part, session_of
+from napari_cryoai.ui.micrographs.session import Session
 from napari_cryoai.ui.particles.bars import ParticleFoot, ParticleHead
 from napari_cryoai.ui.particles.dock import set_particle_panel
 from napari_cryoai.ui.particles.grid import ParticleGrid

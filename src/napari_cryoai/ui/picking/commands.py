@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_cryoai.ui.kit.commands import action, opened
-from napari_cryoai.ui.micrographs.session import panel_of
+from napari_cryoai.ui.micrographs.panels import panel_of
 
 if TYPE_CHECKING:
     from napari_cryoai.ui.picking.panel import PickParticles
@@ -35,17 +35,17 @@ def open_sample() -> None:
 
 def pick_all() -> None:
     """Pick on all micrographs."""
-    panel().pick.pick_all()
+    panel().pick.run()
 
 
 def pick_here() -> None:
     """Pick on the micrograph on screen."""
-    panel().pick.pick_here()
+    panel().pick.run_here()
 
 
 def cancel() -> None:
     """Cancel the running job."""
-    panel().pick.run.cancel()
+    panel().pick.picking.cancel()
     panel().learn_run.cancel()
 
 

@@ -37,9 +37,10 @@ from napari_cryoai.ui.micrographs.layers import PickLayers
 from napari_cryoai.ui.micrographs.list import ROW, MicrographList
 from napari_cryoai.ui.micrographs.navigator import Navigator
 from napari_cryoai.ui.micrographs.opening import OpenBar, Opener, PixelSizeBar
+from napari_cryoai.ui.micrographs.panels import leave, session_of, set_panel
 from napari_cryoai.ui.micrographs.pick_run import words_for
 from napari_cryoai.ui.micrographs.sample_data import sample_folder
-from napari_cryoai.ui.micrographs.session import Session, leave, session_of, set_panel
+from napari_cryoai.ui.micrographs.session import Session
 from napari_cryoai.ui.micrographs.sight import Sight
 from napari_cryoai.ui.picking.actions import Actions
 from napari_cryoai.ui.picking.compare import ComparePanel
@@ -170,9 +171,9 @@ class PickParticles(DockPanel):
         self.filtered.setChecked(bool(setting("filter_image", True)))
         self.navigator.filtered = self.filtered.isChecked()
         self.tool_bar = ToolBar(self.tools, self.actions_.undo, self.actions_.redo, self)
-        self.pick = PickPanel(self.session, self.report, self)
+        self.pick = PickPanel(self.session, self.banners.show_message, self)
         self.learn = LearnPanel(
-            self.learn_run, self.learn_view, self.pick.run, self.report, self.say, self
+            self.learn_run, self.learn_view, self.pick.picking, self.report, self.say, self
         )
         self.review = ReviewDock(self.viewer, self.learn_run, self.navigator)
         self.filters = FilterPanel(self.session, self)
@@ -233,7 +234,7 @@ class PickParticles(DockPanel):
     # Wiring -------------------------------------------------------------------------------------
 
     def _connect(self) -> None:
-        session, run = self.session, self.pick.run
+        session, run = self.session, self.pick.picking
         self.background.failed.connect(self.report)
         session.opened.connect(self._on_opened)
         session.current_changed.connect(self._on_current)
@@ -266,15 +267,15 @@ class PickParticles(DockPanel):
     def _connect_learning(self) -> None:
         run = self.learn_run
         run.reference = lambda: self.compare.reference
-        run.waits = lambda: self.pick.run.runner.running
+        run.waits = lambda: self.pick.picking.runner.running
         run.runner.progressed.connect(lambda _p: self._refresh_rows())
         self.opener.leaving.connect(run.cancel)
         self.navigator.shown.connect(lambda _view: self.learn_view.refresh())
         self.learn.weights_changed.connect(self._on_weights)
         self.learn.review_wanted.connect(self.actions_.review)
         self.learn_view.turned.connect(self._on_before)
-        for runner in (run.runner, self.pick.run.runner):
-            for signal in (runner.started, runner.done, runner.failed, runner.cancelled):
+        for runner in (run.runner, self.pick.picking.runner):
+            for signal in (runner.started, runner.ended):
                 signal.connect(self._on_busy)
         self.review.panel.located.connect(self._on_located)
         self.tools.changed.connect(self._on_tool)
@@ -355,7 +356,7 @@ class PickParticles(DockPanel):
         self.say(words_for(result, self.session))
 
     def _refresh_rows(self) -> None:
-        self.list.rows.waiting = set(self.pick.run.waiting | self.learn_run.waiting)
+        self.list.rows.waiting = set(self.pick.picking.waiting | self.learn_run.waiting)
         self._row_timer.start()
 
     def _refresh_all(self) -> None:
@@ -380,7 +381,7 @@ class PickParticles(DockPanel):
     def release(self) -> None:
         """Write the last note and give napari its keys back."""
         self.sight.note()
-        self.pick.run.cancel()
+        self.pick.picking.cancel()
         self.learn_run.cancel()
         self.learn_view.release()
         self.review.release()
