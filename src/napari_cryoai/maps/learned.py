@@ -16,6 +16,7 @@ from napari_cryoai.io.weights import read_weights, write_weights
 from napari_cryoai.maps.denoised import Denoised
 from napari_cryoai.maps.evidence import Evidence, evidence, evidence_of_one, smooth
 from napari_cryoai.maps.network import Answer, MapNetwork, NetworkConfig
+from napari_cryoai.maps.shares import with_data
 from napari_cryoai.maps.spectra import automatic_mask
 from napari_cryoai.maps.standard import (
     PIXEL_A,
@@ -30,6 +31,7 @@ from napari_cryoai.physics.fourier import to_fourier, to_real
 from napari_cryoai.physics.fsc import check_same_box
 from napari_cryoai.physics.gaussian import blurred
 from napari_cryoai.physics.radial import power_spectrum, weighted
+from napari_cryoai.physics.sharpening import fsc_weight
 
 KIND = "map-denoiser"
 
@@ -110,6 +112,10 @@ class LearnedDenoiser:
         (one, sure1), (two, sure2) = (
             self.denoise(half, given.known, given.mask, pixel_size_A) for half in given.halves
         )
+        trailing = given.known.trailing()
+        weight = fsc_weight(given.known.fsc) ** 2 * trailing
+        filtered = [weighted(half, weight) for half in given.halves]
+        one, two = with_data(filtered, (one, two), given.halves, given.mask, trailing)
         levels = given.levels
         return Denoised(one + levels[0], two + levels[1], (sure1 + sure2) / 2)
 

@@ -16,7 +16,7 @@ from napari_cryoai.building.tracing.predict import Fields
 
 Floats = NDArray[np.float64]
 
-LOWEST = 0.12
+LOWEST = 0.08
 """Heat of CA below which a peak is not looked at."""
 
 RADIUS_A, MERGED_A = 1.5, 1.8
@@ -24,7 +24,7 @@ RADIUS_A, MERGED_A = 1.5, 1.8
 
 SHIFTS = 4
 
-BACKBONE, FREE_A = 0.25, 2.7
+BACKBONE, FREE_A = 0.18, 2.7
 """Heat of the backbone that wants a residue; and how far off the nearest may be."""
 
 BOND_A, SPREAD_A = 3.8, 0.45

@@ -36,7 +36,7 @@ ENDS = 0.0
 FOREIGN = 0.3
 """Mean probability along a fragment that it is no protein, at most."""
 
-LONE, LIKELY = 5, 2.0
+LONE, LIKELY = 3, 2.0
 """Residues, and mean of their logits, below which a fragment is dropped at the end."""
 
 
