@@ -112,3 +112,22 @@ def test_the_network_answers_alike_for_a_map_that_is_turned():
     for one, other in zip(*answers, strict=True):
         assert torch.allclose(one, other, atol=1e-3)
     assert answers[0][0].std() > 1e-3
+
+
+def test_a_residue_alone_does_not_look_at_what_comes_next_in_the_table():
+    """Fragments are in an order of no meaning, another one in a map that was turned."""
+    rng = np.random.default_rng(4)
+    ca = rng.normal(0, 6, (9, 3))
+    fragment = np.arange(9)
+    order = rng.permutation(9)
+    assert np.allclose(frames(ca, fragment)[order], frames(ca[order], fragment))
+
+
+def test_of_neighbours_as_near_as_each_other_the_same_are_taken_in_a_turned_map():
+    """Candidates lie on voxels, where many distances are the same."""
+    rng = np.random.default_rng(5)
+    ca = np.unique(rng.integers(0, 9, (60, 3)) * 2.0, axis=0)
+    turned = np.stack([ca[:, 1], 16.0 - ca[:, 0], ca[:, 2]], 1)
+    order = np.lexsort(turned.T)
+    found = order[neighbours(turned[order])][np.argsort(order)]
+    assert np.array_equal(np.sort(found), np.sort(neighbours(ca)))

@@ -24,6 +24,9 @@ FORWARD_A = 2.0
 NEIGHBOURS = 12
 """Residues, the nearest in space, that a residue hears of."""
 
+TIED = 8
+"""More of them, which may be as near as the last."""
+
 OFFSETS = 4
 """Neighbours of the same fragment are told apart up to so many residues away."""
 
@@ -54,6 +57,8 @@ def frames(ca: Floats, fragment: NDArray[np.intp]) -> Floats:
         return np.empty((0, 3, 3))
     same = np.concatenate([[False], fragment[1:] == fragment[:-1], [False]])
     before, after = np.vstack([ca[:1], ca[:-1]]), np.vstack([ca[1:], ca[-1:]])
+    lone = ~(same[:-1] | same[1:])[:, None]  # the rows beside it are no part of its chain
+    before, after = np.where(lone, ca, before), np.where(lone, ca, after)
     # At the ends the chain goes on straight.
     before = np.where(same[:-1, None], before, 2 * ca - after)
     after = np.where(same[1:, None], after, 2 * ca - before)
@@ -71,15 +76,20 @@ def frames(ca: Floats, fragment: NDArray[np.intp]) -> Floats:
 
 def neighbours(ca: Floats) -> NDArray[np.intp]:
     """`(n, NEIGHBOURS)` rows of the nearest other residues; a residue's own where there are too
-    few."""
+    few.
+
+    Candidates on voxels often have several equally near. Then those nearer to the middle of all
+    count, whichever way the map is turned.
+    """
     n = len(ca)
     found = np.repeat(np.arange(n)[:, None], NEIGHBOURS, 1)
     count = min(NEIGHBOURS, n - 1)
     if count > 0:
-        near = cKDTree(ca).query(ca, count + 1)[1].reshape(n, -1)
-        # A residue is its own nearest, unless another one lies at the same place.
-        others = np.argsort(near == np.arange(n)[:, None], axis=1, kind="stable")[:, :count]
-        found[:, :count] = np.take_along_axis(near, others, 1)
+        distance, near = cKDTree(ca).query(ca, min(n, count + 1 + TIED))
+        distance[near == np.arange(n)[:, None]] = np.inf  # another one may lie at the same place
+        inwards = np.linalg.norm(ca - ca.mean(0), axis=1)
+        order = np.lexsort((inwards[near], np.round(distance, 3)))[:, :count]
+        found[:, :count] = np.take_along_axis(near, order, 1)
     return found
 
 
