@@ -36,8 +36,7 @@ class DenoiseParams(Params):
     model: Model = Field(
         "unet",
         title="Model",
-        description="unet, equivariant: networks; autoencoder: another, if you have trained it "
-        "(--weights); wiener, local-snr: filters.",
+        description="unet, equivariant, autoencoder: networks; wiener, local-snr: filters.",
     )
     rescue: bool = Field(
         True,

@@ -12,11 +12,13 @@ from napari_cryoai.building.tracing.standard import standardise
 from napari_cryoai.core.angles import dihedral
 from napari_cryoai.core.trace import Trace
 
-LIKELIER = 0.15
+LIKELIER = 0.1
 """How much more the mirror image has to convince, in the logarithm per residue."""
 
 FOUR_DEG, FOUR_A = (20.0, 85.0), 6.5
 """Torsion, to the one side or the other, and length at most, of four CA in a helix."""
+WORTH = 5
+"""Residues of a fragment that is asked; shorter ones lie where there is little to be seen."""
 ENOUGH, TIMES = 12, 4
 """Fours in left-handed helices that tell, if they are as many times more than the others."""
 
@@ -32,8 +34,11 @@ def wrong_hand(network: ResidueNetwork, prepared: Prepared, trace: Trace) -> boo
     seen = standardise(prepared.volume)
     zyx = prepared.index_zyx(trace.ca_A)
     mirrored = zyx * [-1, 1, 1] + [seen.shape[1] - 1, 0, 0]
+    asked = np.bincount(trace.fragment)[trace.fragment] >= WORTH
+    if not asked.any():
+        return False
     given, other = (
-        _conviction(look(network, volume, ca, trace.fragment).types)
+        _conviction(look(network, volume, ca, trace.fragment).types[asked])
         for volume, ca in ((seen, zyx), (seen.flip(1), mirrored))
     )
     return other - given > LIKELIER
