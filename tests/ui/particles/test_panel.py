@@ -122,6 +122,7 @@ def test_only_the_page_in_view_and_the_next_are_read(make_viewer: Any, wait: Any
     wait(lambda: len(stack.images.asked) >= sample + 2 * size)
     assert len(stack.images.asked) == sample + 2 * size
     assert sorted(stack.images.asked[sample:]) == list(range(2 * size))
+    wait(lambda: all(panel.grid.has(row) for row in range(2 * size)))
     panel.foot.on.click()
     assert all_there(panel)  # without waiting
     assert panel.grid.on_page()[0] == size
