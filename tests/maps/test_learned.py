@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -214,3 +216,9 @@ def test_bad_pairs_are_refused(halves, weights):
     for message, other in others.items():
         with pytest.raises(CryoAIError, match=message):
             finish(denoise(params, one, other))
+
+
+def test_maps_too_large_for_the_memory_are_refused_and_not_begun(halves, monkeypatch):
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=48**3 * 60))
+    with pytest.raises(CryoAIError, match="GiB of memory"):
+        finish(denoise(DenoiseParams(model="wiener"), *halves))

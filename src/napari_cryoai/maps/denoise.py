@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import psutil
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -26,6 +27,8 @@ from napari_cryoai.maps.rescue import rescue
 from napari_cryoai.maps.validate import validate
 from napari_cryoai.maps.verdict import Verdict, not_verifiable
 
+PEAK_BYTES = 64
+"""Of memory for each voxel of a large box, measured at 600 voxels along a side."""
 FIRST, LEARNED = 15, 60
 """Per cent of a run with its judge that denoising takes, and fine-tuning before it."""
 
@@ -109,9 +112,10 @@ def denoise(
     Raises
     ------
     CryoAIError
-        If the maps do not lie on one grid, hold no molecule, or the weights cannot be read; or if
-        what is to be fine-tuned is a filter, or a single map.
+        If the maps do not lie on one grid, hold no molecule, or are too large for this machine; if
+        the weights cannot be read; or if what is to be fine-tuned is a filter, or a single map.
     """
+    _check_memory(half1.data.size)
     for other, what in ((half2, "half maps"), (mask, "map and mask")):
         if other is not None:
             check_same_grid(half1, other, what=what)
@@ -153,6 +157,17 @@ def denoise(
         half2=_placed(half2, found.half2),
         verdict=verdict,
     )
+
+
+def _check_memory(voxels: int) -> None:
+    """Refuse a box that this machine cannot hold, before it is killed for it."""
+    needed, there = PEAK_BYTES * voxels, psutil.virtual_memory().total
+    if needed > there:
+        raise CryoAIError(
+            f"maps of this size take {needed / 2**30:.0f} GiB of memory to denoise, and this "
+            f"machine has {there / 2**30:.0f} GiB",
+            remedy="Crop both half maps to the molecule, alike (panel Map, section Edit and save)",
+        )
 
 
 def _denoiser(params: DenoiseParams, mask: Tensor | None) -> Denoiser:
