@@ -219,6 +219,6 @@ def test_bad_pairs_are_refused(halves, weights):
 
 
 def test_maps_too_large_for_the_memory_are_refused_and_not_begun(halves, monkeypatch):
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=48**3 * 60))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=48**3 * 70))
     with pytest.raises(CryoAIError, match="GiB of memory"):
         finish(denoise(DenoiseParams(model="wiener"), *halves))

@@ -27,7 +27,7 @@ from napari_cryoai.maps.rescue import rescue
 from napari_cryoai.maps.validate import validate
 from napari_cryoai.maps.verdict import Verdict, not_verifiable
 
-PEAK_BYTES = 64
+PEAK_BYTES = 72
 """Of memory for each voxel of a large box, measured at 600 voxels along a side."""
 FIRST, LEARNED = 15, 60
 """Per cent of a run with its judge that denoising takes, and fine-tuning before it."""
