@@ -60,3 +60,15 @@ def test_shells_that_stay_empty_stay_empty(raw, filtered, simulated):
     power = power_spectrum(one)
     assert power[3:7].min() > 0
     assert power[10:].max() < 1e-6 * power[1:4].mean()
+
+
+def test_the_share_is_the_same_whatever_the_scale_of_the_grey_values(raw, filtered, simulated):
+    answer = [weighted(half, torch.linspace(1, 0.3, len(simulated.fsc))) for half in raw]
+    shares = [
+        data_share(
+            *([scale * half for half in pair] for pair in (filtered, answer, raw)), simulated.mask
+        )
+        for scale in (1.0, 1e-9)
+    ]
+    assert shares[0].max() > 0.1
+    assert torch.allclose(*shares, atol=1e-3)

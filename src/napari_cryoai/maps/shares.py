@@ -48,7 +48,7 @@ def data_share(
     ww, uu, wu = product(w, w), product(u, u), product(w, u)
     wy, uy = product(w, across), product(u, across)
     a, b = (uu * wy - wu * uy).clamp(min=0), (ww * uy - wu * wy).clamp(min=0)
-    share = a / (a + b).clamp(min=1e-30)
+    share = torch.where(a > 0, a / (a + b), 0.0)  # whatever the grey values' scale
     lost = product(y, across) < HALF_MAPS * product(y, y)  # where nobody can say
     share[(ww * uu - wu.square() < ALIKE * ww * uu) | (lost.cumsum(0) > 0)] = 0.0
     share[0] = 0.0
