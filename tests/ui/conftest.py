@@ -94,28 +94,37 @@ def wait(qtbot: Any) -> Callable[[Callable[[], Any]], None]:
 
 
 @pytest.fixture
-def make_panel(qtbot: Any, wait: Any) -> Iterator[Callable[..., Any]]:
-    """Panels, each on a viewer of its own, with micrographs open if a folder is given.
+def on_viewer(qtbot: Any) -> Iterator[Callable[..., Any]]:
+    """Makes panels, each on a viewer of its own if none is given, and shuts them down in the end.
 
     The viewers have no window and draw nothing, which saves a second each; `test_window.py` has
     some that do.
     """
-    from napari_cryoai.ui.picking.panel import PickParticles
-
     made = []
 
-    def make(folder: Path | None = None) -> Any:
-        panel = PickParticles(ViewerModel())
-        made.append(panel)
-        if folder is not None:
-            panel.open([folder])
-            wait(lambda: panel.layers.points is not None)
-        return panel
+    def make(kind: Callable[[Any], Any], viewer: Any = None) -> Any:
+        made.append(kind(viewer or ViewerModel()))
+        return made[-1]
 
     yield make
     for panel in made:
         panel.shut_down()
         panel.close()
+
+
+@pytest.fixture
+def make_panel(on_viewer: Any, wait: Any) -> Callable[..., Any]:
+    """Panels with micrographs open if a folder is given."""
+    from napari_cryoai.ui.picking.panel import PickParticles
+
+    def make(folder: Path | None = None) -> Any:
+        panel = on_viewer(PickParticles)
+        if folder is not None:
+            panel.open([folder])
+            wait(lambda: panel.layers.points is not None)
+        return panel
+
+    return make
 
 
 @pytest.fixture

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 from npe2 import PluginManifest
 from npe2 import plugin_manager as pm
 from qtpy.QtCore import Qt
@@ -51,21 +50,15 @@ CTFS = [ctf("mic0.mrc", 2.0, 6.0), ctf("mic1.mrc", 1.0, 12.0), ctf("mic2.mrc", 3
 
 
 @pytest.fixture
-def make_ctf_panel(qtbot: Any, wait: Any) -> Iterator[Callable[..., CtfExtraction]]:
-    made = []
-
+def make_ctf_panel(on_viewer: Any, wait: Any) -> Callable[..., CtfExtraction]:
     def make(folder: Path | None = None, viewer: Any = None) -> CtfExtraction:
-        panel = CtfExtraction(viewer or ViewerModel())
-        made.append(panel)
+        panel = on_viewer(CtfExtraction, viewer)
         if folder is not None:
             panel.open([folder])
             wait(lambda: panel.canvas.layers.points is not None)
         return panel
 
-    yield make
-    for panel in made:
-        panel.shut_down()
-        panel.close()
+    return make
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
@@ -43,19 +42,13 @@ def source() -> Opened:
 
 
 @pytest.fixture
-def make_explorer(qtbot: Any) -> Iterator[Callable[[], ExplorePanel]]:
-    made = []
-
+def make_explorer(on_viewer: Any) -> Callable[..., ExplorePanel]:
     def make(viewer: Any = None) -> ExplorePanel:
-        panel = ExplorePanel(viewer or ViewerModel())
+        panel = on_viewer(ExplorePanel, viewer)
         panel.resize(420, 900)
-        made.append(panel)
         return panel
 
-    yield make
-    for panel in made:
-        panel.shut_down()
-        panel.close()
+    return make
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from napari_cryoai.ui.kit.engine_panel import EnginePanel
 from napari_cryoai.ui.kit.form import as_command_line
 from napari_cryoai.ui.kit.job_panel import JobPanel
 from napari_cryoai.ui.kit.jobs import MakeJob
-from napari_cryoai.ui.kit.parts import stack
+from napari_cryoai.ui.kit.layout import column
 
 pytestmark = pytest.mark.qt
 
@@ -61,7 +61,7 @@ class Bin(JobPanel):
         super().__init__("Bin", lambda text, *_: said.append(text))
         self.binning = binning
         self.ask_for(BinParams)
-        stack(self, self.forms, self.start, self.job, self.section)
+        column(self.forms, self.start, self.job, self.section, of=self)
         self.refresh()
 
     def make_job(self) -> MakeJob:
@@ -80,7 +80,7 @@ class LaterBin(EnginePanel):
     def __init__(self, binning: Binning, said: list[str], load: Callable[[], Any]):
         super().__init__("Bin", Background(), lambda text, *_: said.append(text), load)
         self.binning = binning
-        stack(self, self.forms, self.start, self.job, self.section)
+        column(self.forms, self.start, self.job, self.section, of=self)
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_nothing_is_offered_for_picks_of_a_detector_that_cannot_learn(panel: Any
     assert panel.sections["Learn"].isHidden()
     assert not panel.learn.learn.isEnabled()
     assert "transformer" in panel.learn.learn.toolTip()
-    panel.actions_.learn()
+    panel.actions_.do("learn")
     assert panel.learn_run.runner.running is False
 
 
@@ -377,7 +377,7 @@ def test_the_heat_map_follows_the_micrograph_and_goes_away(picked: Any, wait: An
     picked.session.go_to("mic1.mrc")
     assert not heat.layer.visible
     wait(lambda: heat.layer.visible and not np.array_equal(heat.layer.data, first))
-    picked.actions_.heat()
+    picked.actions_.do("heat")
     assert not heat.layer.visible
 
 
@@ -477,7 +477,7 @@ def test_before_shows_the_old_picks_and_edits_nothing(taught: Any, wait: Any, si
     assert len(view.points.data) == sim.count  # without the corrections
     assert taught.tools.tool is Tool.PAN
     assert not taught.tool_bar.isEnabled()
-    taught.actions_.before()
+    taught.actions_.do("before")
     assert taught.layers.points.visible
     assert not view.points.visible
     assert taught.tool_bar.isEnabled()
@@ -489,7 +489,7 @@ def test_no_edit_meets_picks_that_are_hidden_by_before(taught: Any, wait: Any) -
     taught.layers.points.selected_data = {0}
     taught.learn.before.click()
     before = taught.session.document
-    taught.actions_.reject()
+    taught.actions_.do("reject")
     assert taught.session.document is before
     taught.actions_.table()["add"]()  # a tool is for one's own picks
     assert taught.layers.points.visible
@@ -499,7 +499,7 @@ def test_no_edit_meets_picks_that_are_hidden_by_before(taught: Any, wait: Any) -
 
 def test_without_anything_learned_there_is_no_before(picked: Any) -> None:
     assert not picked.learn.before.isEnabled()
-    picked.actions_.before()
+    picked.actions_.do("before")
     assert not picked.learn_view.before
 
 

@@ -155,7 +155,7 @@ def test_at_the_end_the_next_micrograph_is_offered(
 
 
 def test_without_the_transformer_there_is_nothing_to_review(panel: Any) -> None:
-    panel.actions_.review()
+    panel.actions_.do("review")
     assert "transformer" in panel.viewer.status
     assert panel.review.panel.queue.items == []
 

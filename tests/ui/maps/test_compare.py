@@ -13,9 +13,11 @@ from scipy import ndimage
 
 from napari_cryoai.core.contour import contour_of
 from napari_cryoai.core.density_map import DensityMap
-from napari_cryoai.ui.kit.keys import KEYS, MAP_KEYS, CheatSheet
+from napari_cryoai.ui.kit.keys import CheatSheet
+from napari_cryoai.ui.maps.commands import COMMANDS
 from napari_cryoai.ui.maps.compare_slices import GAP_PX, compose
 from napari_cryoai.ui.maps.panel import MapPanel
+from napari_cryoai.ui.picking.commands import COMMANDS as PICKING
 
 pytestmark = pytest.mark.qt
 SIDE, PIXEL_A, ORIGIN_A = 48, 2.0, (100.0, -50.0, 7.0)
@@ -76,10 +78,10 @@ def test_the_key_flips_between_the_two_and_leaving_restores_what_was_shown(
 ) -> None:
     raw, clean = panel.session.maps
     assert shown(panel) == [True, True]
-    panel.actions_.flip()
+    panel.actions_.do("flip")
     assert shown(panel) == [False, True]
     assert panel.session.current is clean
-    panel.actions_.flip()
+    panel.actions_.do("flip")
     assert shown(panel) == [True, False]
     assert panel.session.current is raw
     panel.session.choose(clean)  # turning to a map in the list flips too
@@ -249,18 +251,16 @@ def test_closing_one_of_the_two_ends_it_and_one_map_alone_cannot_be_compared(
     panel.session.remove(panel.session.maps[1])
     assert panel.comparison.layout == "off"
     assert not panel.comparison.ready
-    panel.actions_.swipe()
+    panel.actions_.do("swipe")
     assert panel.comparison.layout == "off"
     assert "two maps" in panel.viewer.status
     assert not panel.compare.strip.isVisibleTo(panel)
 
 
-def test_every_key_has_an_action_and_no_key_of_the_picker_but_undo(panel: MapPanel) -> None:
-    assert {key.action for key in MAP_KEYS} <= panel.actions_.table().keys()
-    ours = {press for key in MAP_KEYS for press in key.keys}
-    theirs = {press for key in KEYS for press in key.keys}
-    assert ours & theirs == {"Control+Z", "Control+Shift+Z"}
-    assert len(ours) == sum(len(key.keys) for key in MAP_KEYS)
+def test_every_key_has_one_command_and_no_key_of_the_picker_but_undo() -> None:
+    ours, theirs = ([k for c in table for k in c.keys.split()] for table in (COMMANDS, PICKING))
+    assert set(ours) & set(theirs) == {"Control+Z", "Control+Shift+Z"}
+    assert len(ours) == len(set(ours))
 
 
 def test_keys_are_bound_while_the_panel_lives(qtbot: Any) -> None:
@@ -274,18 +274,18 @@ def test_keys_are_bound_while_the_panel_lives(qtbot: Any) -> None:
 
 
 def test_the_keys_are_shown_on_a_page(qtbot: Any) -> None:
-    sheet = CheatSheet(None, MAP_KEYS)
+    sheet = CheatSheet(COMMANDS)
     qtbot.addWidget(sheet)
     words = " ".join(label.text() for label in sheet.findChildren(QLabel))
-    assert all(key.what in words for key in MAP_KEYS)
+    assert all(command.what in words for command in COMMANDS if command.keys)
 
 
 def test_the_level_follows_its_keys(panel: MapPanel, wait: Any) -> None:
     opened = panel.session.current
     before = opened.level
-    panel.actions_.level_up()
+    panel.actions_.do("level_up")
     assert opened.level > before
-    panel.actions_.level_down()
+    panel.actions_.do("level_down")
     assert opened.level == pytest.approx(before)
     wait(lambda: panel.idle)
 
@@ -306,7 +306,7 @@ def test_a_surface_takes_the_colours_of_another_map(panel: MapPanel, wait: Any) 
     assert panel.colours.bar.isVisibleTo(panel.colours)
     panel.colours.bar.resize(300, 34)
     assert not panel.colours.bar.grab().isNull()
-    panel.actions_.colour()
+    panel.actions_.do("colour")
     panel.colours.choose("One colour")
     wait(lambda: panel.idle)
     assert not layer.colorbar.visible

@@ -249,7 +249,7 @@ def test_colours_of_the_denoised_surface_are_those_of_its_confidence(
     denoised(panel, wait)
     clean = panel.comparison.second
     panel.session.choose(clean)
-    panel.actions_.colour()
+    panel.actions_.do("colour")
     assert clean.coloured_by == "Confidence"
     wait(lambda: panel.idle)
     layer = panel.layers.surfaces[clean]

@@ -65,14 +65,14 @@ def test_the_hand_is_flipped_on_screen_and_undone(panel: MapPanel, wait: Any) ->
     flipped = panel.layers.surfaces[opened].data[0][2:]
     assert flipped[:, 0].mean() == pytest.approx(SIDE - vertices[:, 0].mean(), abs=0.05)
     assert opened.level == level
-    panel.actions_.undo()
+    panel.actions_.do("undo")
     settle(panel, wait)
     assert opened.density is before
     assert "Undone: Flip hand" in panel.viewer.status
     np.testing.assert_allclose(
         panel.layers.surfaces[opened].data[0][2:].mean(0), vertices.mean(0), atol=1e-3
     )
-    panel.actions_.redo()
+    panel.actions_.do("redo")
     settle(panel, wait)
     assert opened.density is not before
 
@@ -86,7 +86,7 @@ def test_what_colours_a_map_is_flipped_with_it(panel: MapPanel, wait: Any) -> No
     np.testing.assert_array_equal(
         opened.colourings["Confidence"].density.data, flip_hand(values).data
     )
-    panel.actions_.undo()
+    panel.actions_.do("undo")
     assert opened.colourings["Confidence"].density is values
     settle(panel, wait)
 
@@ -140,7 +140,7 @@ def test_all_maps_on_the_grid_are_cropped_to_the_mask_as_one_step(
     assert odd.density is other_grid
     assert panel.choice.mask is not None
     assert panel.choice.mask.density is mask.density
-    panel.actions_.undo()
+    panel.actions_.do("undo")
     assert one.density.shape == two.density.shape == (SIDE,) * 3
     settle(panel, wait)
 
@@ -168,10 +168,10 @@ def test_sharpening_is_from_the_map_as_it_came_and_keeps_the_volume(
     wanted = apply_b_factor(torch.from_numpy(raw.data), -80, PIXEL_A).numpy()
     np.testing.assert_allclose(opened.density.data, wanted, atol=1e-4)
     assert enclosed(opened) == pytest.approx(volume, rel=0.03)
-    panel.actions_.undo()
+    panel.actions_.do("undo")
     settle(panel, wait)
     assert panel.edit.b_factor.value() == -40
-    panel.actions_.undo()
+    panel.actions_.do("undo")
     settle(panel, wait)
     assert opened.density is raw
     assert panel.edit.slider.value() == 0

@@ -122,7 +122,7 @@ def test_a_threshold_above_everything_is_told_in_the_panel(panel: MapPanel, wait
 
 
 def test_closing_the_map_or_the_panel_takes_the_preview_away(panel: MapPanel, wait: Any) -> None:
-    panel.actions_.mask()
+    panel.actions_.do("mask")
     wait(lambda: panel.mask.view.layer is not None and panel.mask.idle)
     panel.shut_down()
     assert [layer.name for layer in panel.viewer.layers] == ["capsid"]

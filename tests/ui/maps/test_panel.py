@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 
 from napari_cryoai.core.density_map import DensityMap
@@ -36,18 +36,8 @@ def map_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_map_panel(qtbot: Any) -> Iterator[Callable[..., MapPanel]]:
-    made = []
-
-    def make(viewer: Any = None) -> MapPanel:
-        panel = MapPanel(viewer or ViewerModel())
-        made.append(panel)
-        return panel
-
-    yield make
-    for panel in made:
-        panel.shut_down()
-        panel.close()
+def make_map_panel(on_viewer: Any) -> Callable[..., MapPanel]:
+    return partial(on_viewer, MapPanel)
 
 
 @pytest.fixture

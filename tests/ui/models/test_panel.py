@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
 
 from napari_cryoai.core.amino_acids import name_of
@@ -66,18 +66,8 @@ def model() -> AtomicModel:
 
 
 @pytest.fixture
-def make(qtbot: Any) -> Iterator[Callable[..., ModelPanel]]:
-    made = []
-
-    def make(viewer: Any = None) -> ModelPanel:
-        panel = ModelPanel(viewer or ViewerModel())
-        made.append(panel)
-        return panel
-
-    yield make
-    for panel in made:
-        panel.shut_down()
-        panel.close()
+def make(on_viewer: Any) -> Callable[..., ModelPanel]:
+    return partial(on_viewer, ModelPanel)
 
 
 @pytest.fixture
@@ -343,13 +333,13 @@ def test_maps_are_glass_while_a_model_is_shown_and_are_drawn_last(make):
 
 
 def test_keys_walk_along_the_chain_and_down_the_table(panel):
-    act = panel.actions_
-    act.next_doubt()
+    act = panel.actions_.do
+    act("next_doubt")
     assert panel.session.selected.tolist() == [30]
-    act.next_residue()
+    act("next_residue")
     assert panel.session.selected.tolist() == [31]
-    act.previous_residue()
-    act.next_doubt()
+    act("previous_residue")
+    act("next_doubt")
     assert panel.session.selected.tolist() == [0]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,12 +59,9 @@ def numbered(n: int, **columns: Any) -> ParticleStack:
 
 
 @pytest.fixture
-def make_viewer(qtbot: Any, wait: Any) -> Iterator[Callable[..., ParticlePanel]]:
-    made = []
-
+def make_viewer(on_viewer: Any, wait: Any) -> Callable[..., ParticlePanel]:
     def make(stack: ParticleStack | None = None, viewer: Any = None) -> ParticlePanel:
-        panel = ParticlePanel(viewer or ViewerModel())
-        made.append(panel)
+        panel = on_viewer(ParticlePanel, viewer)
         panel.resize(700, 400)
         panel.show()
         if stack is not None:
@@ -72,10 +69,7 @@ def make_viewer(qtbot: Any, wait: Any) -> Iterator[Callable[..., ParticlePanel]]
             wait(lambda: panel.particles is not None and all_there(panel))
         return panel
 
-    yield make
-    for panel in made:
-        panel.shut_down()
-        panel.close()
+    return make
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from napari_cryoai.io.mrc import write_mrc
 from napari_cryoai.io.picks import read_picks, write_picks
 from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.picking.pick import MicrographPicks, PickParams, PickResult
-from napari_cryoai.ui.kit import keys
 from napari_cryoai.ui.micrographs import pick_run
+from napari_cryoai.ui.picking.commands import COMMANDS
 from napari_cryoai.ui.picking.tools import Tool
 
 pytestmark = pytest.mark.qt
@@ -56,8 +56,7 @@ def _next(running: Iterator[None]) -> None:
 
 def press(panel: Any, key: str) -> None:
     """Press a key as napari would hand it to the layer of picks."""
-    found = next(k for k in keys.KEYS if key in k.keys)
-    panel.actions_.table()[found.action]()
+    panel.actions_.do(next(c.name for c in COMMANDS if key in c.keys.split()))
 
 
 def drawn(panel: Any) -> int:
@@ -306,10 +305,8 @@ def test_layers_cannot_be_deleted_by_mistake(panel: Any) -> None:
     assert all(layer.locked for layer in panel.viewer.layers)
 
 
-def test_every_key_has_an_action_and_no_digit_deletes(panel: Any, sim: Any) -> None:
-    actions = panel.actions_.table()
-    assert {key.action for key in keys.KEYS} <= actions.keys()
-    pressed = [press_ for key in keys.KEYS for press_ in key.keys]
+def test_every_key_has_one_command_and_no_digit_deletes(panel: Any, sim: Any) -> None:
+    pressed = [key for command in COMMANDS for key in command.keys.split()]
     assert len(pressed) == len(set(pressed))
     rows = len(panel.session.document.picks)
     panel.layers.points.selected_data = {0}

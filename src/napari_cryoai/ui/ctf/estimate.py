@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.micrograph import Micrograph
@@ -21,8 +21,9 @@ from napari_cryoai.particles.ctf_estimation import CtfParams
 from napari_cryoai.particles.ctf_job import CtfResult, FoundCtf, estimate_ctfs
 from napari_cryoai.ui.kit.background import Background
 from napari_cryoai.ui.kit.jobs import MakeJob
+from napari_cryoai.ui.kit.layout import column, row
 from napari_cryoai.ui.kit.links import Links
-from napari_cryoai.ui.kit.parts import button, counted, stack
+from napari_cryoai.ui.kit.parts import button, counted
 from napari_cryoai.ui.micrographs.job_panel import MicrographJobPanel
 from napari_cryoai.ui.micrographs.session import Session
 from napari_cryoai.ui.micrographs.store import ctf_as_notes
@@ -112,11 +113,9 @@ class EstimatePanel(MicrographJobPanel):
             self.session.note("ctf", ctf_as_notes(self.session.ctf.values()))
 
     def _build(self) -> None:
-        files = QHBoxLayout()
-        files.setSpacing(4)
-        files.addWidget(self.take, 1)
-        files.addWidget(self.save, 1)
-        stack(self, self.forms, self.starts, files, self.advice, self.job, self.section)
+        files = row((self.take, 1), (self.save, 1), spacing=4)
+        below = (self.advice, self.job, self.section)
+        column(self.forms, self.starts, files, *below, of=self, spacing=6)
 
     def _connect(self, links: Links) -> None:
         runner, session = self.runner, self.session

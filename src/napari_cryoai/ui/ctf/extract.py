@@ -27,8 +27,9 @@ from napari_cryoai.ui.kit.background import Background
 from napari_cryoai.ui.kit.form import as_command_line
 from napari_cryoai.ui.kit.job_panel import JobPanel
 from napari_cryoai.ui.kit.jobs import MakeJob
+from napari_cryoai.ui.kit.layout import column
 from napari_cryoai.ui.kit.links import Links
-from napari_cryoai.ui.kit.parts import counted, stack
+from napari_cryoai.ui.kit.parts import counted
 from napari_cryoai.ui.micrographs.session import Session
 
 _LATER_MS = 250
@@ -75,7 +76,8 @@ class ExtractPanel(JobPanel):
         self.count = QLabel(self)
         self.count.setWordWrap(True)
         self.ask_for(ExtractParams)
-        stack(self, self.forms, self.count, self.advice, self.start, self.job, self.section)
+        below = (self.advice, self.start, self.job, self.section)
+        column(self.forms, self.count, *below, of=self, spacing=6)
         self._connect(links)
         self._tell(None, "")
         self.refresh()

@@ -9,14 +9,12 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QDoubleSpinBox,
-    QFormLayout,
-    QHBoxLayout,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_cryoai.core.micrograph_ctf import MicrographCtf
+from napari_cryoai.ui.kit.layout import column, form, row
 from napari_cryoai.ui.kit.links import Links
 from napari_cryoai.ui.kit.parts import button, counted, hint
 from napari_cryoai.ui.micrographs.session import Session
@@ -128,23 +126,15 @@ class LimitsPanel(QWidget):
         self.session.throw_out(self.beyond, label)
 
     def _build(self) -> None:
-        form = QFormLayout()
-        form.setSpacing(5)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Rings fit at least to", self.resolution)
-        form.addRow("Defocus at least", self.low)
-        form.addRow("Defocus at most", self.high)
-        form.addRow("Astigmatism at most", self.astigmatism)
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        row.addWidget(self.exclude, 1)
-        row.addWidget(self.by_hand, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addLayout(form)
-        layout.addLayout(row)
-        layout.addWidget(self.count)
+        fields = form(
+            ("Rings fit at least to", self.resolution),
+            ("Defocus at least", self.low),
+            ("Defocus at most", self.high),
+            ("Astigmatism at most", self.astigmatism),
+        )
+        fields.setSpacing(5)
+        buttons = row((self.exclude, 1), (self.by_hand, 1), spacing=4)
+        column(fields, buttons, self.count, of=self, spacing=6)
 
 
 def _spin(

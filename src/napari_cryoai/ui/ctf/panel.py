@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QSizePolicy, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QSplitter, QWidget
 
-from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.micrographs import is_micrograph
 from napari_cryoai.particles.extract import ExtractResult
 from napari_cryoai.ui.ctf.estimate import EstimatePanel
@@ -19,8 +17,11 @@ from napari_cryoai.ui.ctf.table import ROW, CtfTable
 from napari_cryoai.ui.ctf.thon_rings import ThonRings
 from napari_cryoai.ui.kit.dock import DockPanel
 from napari_cryoai.ui.kit.empty import EmptyState
+from napari_cryoai.ui.kit.keys import shortcut
+from napari_cryoai.ui.kit.layout import column
 from napari_cryoai.ui.kit.links import Links
-from napari_cryoai.ui.kit.parts import Banners, SectionColumn
+from napari_cryoai.ui.kit.parts import SectionColumn
+from napari_cryoai.ui.kit.step_history import redone, undone
 from napari_cryoai.ui.micrographs.canvas import PlainCanvas
 from napari_cryoai.ui.micrographs.opening import OpenBar, Opener, PixelSizeBar
 from napari_cryoai.ui.micrographs.panels import join, leave, panel_of, part, session_of
@@ -46,7 +47,6 @@ class CtfExtraction(DockPanel):
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None):
         super().__init__(parent)
         self.viewer = napari_viewer
-        self.banners = Banners(self)
         self.canvas: PlainCanvas | None = None
         self.links = Links()
         self.bar = OpenBar(
@@ -58,18 +58,12 @@ class CtfExtraction(DockPanel):
             },
             self,
         )
-        self._layout = QVBoxLayout(self)
+        self._layout = column(self.bar, self.banners, of=self, spacing=6)
         self._layout.setContentsMargins(6, 6, 6, 6)
-        self._layout.setSpacing(6)
-        self._layout.addWidget(self.bar)
-        self._layout.addWidget(self.banners)
         self.content: QWidget | None = None
         self._take(session_of(napari_viewer))
-        self.background.failed.connect(self.report)
-        for sequence, action in (("Ctrl+Z", self.undo), ("Ctrl+Shift+Z", self.redo)):
-            shortcut = QShortcut(QKeySequence(sequence), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(action)
+        shortcut(self, "Ctrl+Z", self.undo)
+        shortcut(self, "Ctrl+Shift+Z", self.redo)
         self.setMinimumWidth(360)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         join(self.viewer, self)
@@ -102,19 +96,15 @@ class CtfExtraction(DockPanel):
         if panel is not None:
             panel.ask_open()
 
-    def report(self, error: CryoAIError) -> None:
-        """Put up what went wrong and what to do."""
-        self.banners.show_message(str(error), "error")
-
     def undo(self) -> None:
         """Take back the last step."""
         entry = self.session.undo()
-        self.viewer.status = f"Undone: {entry.label}" if entry else "Nothing to undo"
+        self.viewer.status = undone(entry.label if entry else None)
 
     def redo(self) -> None:
         """Repeat the last step taken back."""
         entry = self.session.redo()
-        self.viewer.status = f"Redone: {entry.label}" if entry else "Nothing to redo"
+        self.viewer.status = redone(entry.label if entry else None)
 
     def exclude(self, names: list[str], on: bool) -> None:
         """Leave micrographs out of everything that follows, or take them in again."""
@@ -193,12 +183,7 @@ class CtfExtraction(DockPanel):
         self.limits.changed.connect(self._on_limits)
         self.estimate.progressed.connect(self._on_progress)
         self.extract.extracted.connect(self._on_extracted)
-        layout = QVBoxLayout(content)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.pixel_size)
-        layout.addWidget(self.empty, 1)
-        layout.addWidget(self._working(content), 1)
+        column(self.pixel_size, (self.empty, 1), (self._working(content), 1), of=content, spacing=6)
         return content
 
     def _working(self, parent: QWidget) -> QWidget:

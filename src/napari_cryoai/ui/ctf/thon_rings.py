@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, QTimer
 from qtpy.QtGui import QColor, QImage, QPainter, QPainterPath, QPaintEvent, QPen, QPolygonF
-from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.micrograph_ctf import MicrographCtf
 from napari_cryoai.particles.ctf_review import COARSEST_A, CtfReview, review_ctf
 from napari_cryoai.ui.kit import theme
 from napari_cryoai.ui.kit.background import Background
+from napari_cryoai.ui.kit.layout import column
 from napari_cryoai.ui.kit.links import Links
 from napari_cryoai.ui.kit.parts import hint
 from napari_cryoai.ui.micrographs.session import Session
@@ -187,14 +188,7 @@ class ThonRings(QWidget):
         self._pending: MicrographCtf | None = None
         self._later = QTimer(self, interval=_LATER_MS, singleShot=True)
         self._later.timeout.connect(self._make)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.picture)
-        layout.addWidget(self.curves)
-        row = QHBoxLayout()
-        row.addWidget(self.facts, 1)
-        layout.addLayout(row)
+        column(self.picture, self.curves, self.facts, of=self, spacing=4)
         links.connect(session.current_changed, lambda _name: self.refresh())
         links.connect(session.ctf_changed, self._on_ctf)
         links.connect(session.opened, self.refresh)

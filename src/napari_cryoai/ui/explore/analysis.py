@@ -7,11 +7,12 @@ from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QSpinBox, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.ui.explore import analysis_work as work
 from napari_cryoai.ui.kit.background import Background
+from napari_cryoai.ui.kit.layout import column, grid
 from napari_cryoai.ui.kit.parts import button, hint
 from napari_cryoai.ui.latent.session import LatentSession, Opened
 
@@ -92,22 +93,14 @@ class AnalysisPanel(QWidget):
     # --------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(6)
-        grid.addWidget(self.groups, 0, 0)
-        grid.addWidget(self.kmeans, 0, 1)
-        grid.addWidget(self.hills, 0, 2)
-        grid.addWidget(QLabel("Layout", self), 1, 0)
-        grid.addWidget(self.umap, 1, 1, 1, 2)
-        grid.addWidget(self.columns, 2, 0, 1, 2)
-        grid.addWidget(self.add, 2, 2)
-        grid.addWidget(self.structure, 3, 0, 1, 2)
-        grid.addWidget(self.leakage, 3, 2)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addLayout(grid)
-        column.addWidget(self.words)
+        tasks = grid(
+            (self.groups, self.kmeans, self.hills),
+            ("Layout", (self.umap, 2)),
+            ((self.columns, 2), self.add),
+            ((self.structure, 2), self.leakage),
+            spacing=6,
+        )
+        column(tasks, self.words, of=self, spacing=6)
         self._buttons = (self.kmeans, self.hills, self.umap, self.add, self.structure, self.leakage)
 
     def _run(self, task: Callable[[Opened], Any], then: Callable[[Any], object]) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_cryoai.ui.explore import check_work as work
 from napari_cryoai.ui.kit.jobs import JobBar, JobRunner
+from napari_cryoai.ui.kit.layout import column
 from napari_cryoai.ui.kit.parts import button, hint
 from napari_cryoai.ui.latent.session import LatentSession
 from napari_cryoai.ui.maps.session import OpenMap
@@ -44,11 +45,7 @@ class CheckPanel(QWidget):
         )  # fmt: skip
         self.job = JobBar(self.runner, lambda error: self.say(str(error), "error"), self)
         self.words = hint("A decoded map may show what no particle does. Ask the images.", self)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        for widget in (self.words, self.validate, self.state, self.job):
-            column.addWidget(widget)
+        column(self.words, self.validate, self.state, self.job, of=self, spacing=6)
         self.runner.done.connect(self._take)
         self.runner.ended.connect(self.refresh)
         session.selection_changed.connect(self.refresh)

@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QSplitter, QWidget
 
 from napari_cryoai.core.brush import near
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.lasso import inside
 from napari_cryoai.core.selection_set import SelectionSet
-from napari_cryoai.ui.explore.actions import EXPLORE_KEYS, ExploreActions
 from napari_cryoai.ui.explore.analysis import AnalysisPanel
 from napari_cryoai.ui.explore.check import CheckPanel
+from napari_cryoai.ui.explore.commands import COMMANDS
 from napari_cryoai.ui.explore.curves import TrainingCurves
 from napari_cryoai.ui.explore.landscape import LandscapeOverlay
 from napari_cryoai.ui.explore.live import Frame, LiveMap
@@ -36,8 +35,9 @@ from napari_cryoai.ui.kit import theme
 from napari_cryoai.ui.kit.background import Background
 from napari_cryoai.ui.kit.dock import DockPanel
 from napari_cryoai.ui.kit.empty import EmptyState
-from napari_cryoai.ui.kit.keys import HELP, CheatSheet
-from napari_cryoai.ui.kit.parts import Banners, Section, SectionColumn, button, counted, hint
+from napari_cryoai.ui.kit.keys import Actions
+from napari_cryoai.ui.kit.layout import column, row
+from napari_cryoai.ui.kit.parts import Section, SectionColumn, button, counted, hint
 from napari_cryoai.ui.latent.bar import AxesBar, ToolRow
 from napari_cryoai.ui.latent.scatter import LatentScatter
 from napari_cryoai.ui.latent.session import Opened, latent_session_of, set_latent_panel
@@ -63,15 +63,13 @@ class ExplorePanel(DockPanel):
         self.session = latent_session_of(napari_viewer)
         self.slow = Background(self, threads=1)
         self.live = LiveMap(self.viewer, self.background)
-        self.banners = Banners(self)
         self._reading = False
         self._saved: SelectionSet | None = None
         self._keep = QTimer(self, interval=AUTOSAVE_MS, singleShot=True)
         self._keep.timeout.connect(self._save_selections)
+        self.actions_ = Actions(self, COMMANDS, in_focus=True)
         self._build()
         self._connect()
-        self.actions_ = ExploreActions(self)
-        self._bind()
         self.setMinimumWidth(360)
         set_latent_panel(self.viewer, self)
         if self.session.source is not None:  # an earlier panel has left it
@@ -120,14 +118,6 @@ class ExplorePanel(DockPanel):
         """Unfold a section and bring it into view."""
         self.sections[title].set_open(True)
 
-    def show_keys(self) -> None:
-        """Show all keyboard shortcuts of this panel."""
-        CheatSheet(self, EXPLORE_KEYS).exec()
-
-    def report(self, error: CryoAIError) -> None:
-        """Put up what went wrong and what to do."""
-        self.banners.show_message(str(error), "error")
-
     @property
     def idle(self) -> bool:
         """Whether all that was asked for is on screen."""
@@ -140,7 +130,7 @@ class ExplorePanel(DockPanel):
         self.maps = MapHandover(session, self.live, self.viewer, slow, say, self)
         self.scatter = LatentScatter(session, self)
         self.axes = AxesBar(session, self)
-        self.tools = ToolRow(self.scatter, self.undo, self.redo, self)
+        self.tools = ToolRow(self.scatter, self.actions_, self)
         self.landscape = LandscapeOverlay(session, self.scatter, say)
         self.support = hint("", self)
         self.reading = hint("", self)
@@ -153,16 +143,10 @@ class ExplorePanel(DockPanel):
         self.check = CheckPanel(session, say, self.maps.add, self)
         self.curves = TrainingCurves(self)
         self.train = TrainPanel(slow, say, self)
-        bar = QHBoxLayout()
-        bar.setSpacing(4)
-        bar.addWidget(button("Open folder…", self.ask_open, icon="folder"), 2)
-        bar.addWidget(button("Keys", self.show_keys, icon="keys", tip="Shortcuts  [F1]"), 1)
+        keys = button("Keys", self.actions_.show_keys, icon="keys", tip="Shortcuts  [F1]")
+        bar = row((button("Open folder…", self.ask_open, icon="folder"), 2), (keys, 1), spacing=4)
         self.top = QWidget(self)
-        column = QVBoxLayout(self.top)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        for widget in (self.axes, self.tools, self.scatter, self.support):
-            column.addWidget(widget, 1 if widget is self.scatter else 0)
+        column(self.axes, self.tools, (self.scatter, 1), self.support, of=self.top, spacing=4)
         self.area = self._column()
         self.split = QSplitter(Qt.Orientation.Vertical, self)
         self.split.addWidget(self.top)
@@ -179,14 +163,9 @@ class ExplorePanel(DockPanel):
             ("Try it on simulated particles", self.open_sample),
             self,
         )
-        layout = QVBoxLayout(self)
+        head = (bar, self.banners, self.reading)
+        layout = column(*head, (self.empty, 1), (self.split, 1), of=self, spacing=6)
         layout.setContentsMargins(6, 6, 6, 6)
-        layout.setSpacing(6)
-        layout.addLayout(bar)
-        layout.addWidget(self.banners)
-        layout.addWidget(self.reading)
-        layout.addWidget(self.empty, 1)
-        layout.addWidget(self.split, 1)
 
     def _column(self) -> SectionColumn:
         column = SectionColumn(
@@ -217,8 +196,7 @@ class ExplorePanel(DockPanel):
     # Wiring -------------------------------------------------------------------------------------
 
     def _connect(self) -> None:
-        for background in (self.background, self.slow):
-            background.failed.connect(self.report)
+        self.slow.failed.connect(self.report)
         self.train.trained.connect(self.open)
         scatter, session = self.scatter, self.session
         scatter.cursor_moved.connect(lambda point, final: session.move_to_point(point, final=final))
@@ -231,21 +209,6 @@ class ExplorePanel(DockPanel):
         self.tools.taken.connect(self._name_steps)
         self.tools.landscape_switched.connect(self.landscape.switch)
         self.live.drawn.connect(self._on_drawn)
-
-    def _bind(self) -> None:
-        table = self.actions_.table()
-        for key in EXPLORE_KEYS:
-            if key.action:
-                self._shortcut(key.keys[0].replace("Control", "Ctrl"), table[key.action])
-        for press, by in (("[", -1), ("]", 1)):
-            self._shortcut(press, partial(self.path.step, by))
-        for press in HELP:
-            self._shortcut(press, self.show_keys)
-
-    def _shortcut(self, keys: str, action: Any) -> None:
-        shortcut = QShortcut(QKeySequence(keys), self)
-        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        shortcut.activated.connect(action)
 
     def _read(self, work: Any) -> None:
         self._reading = True

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QImage, QPainter, QPaintEvent
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QSizePolicy, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.ui.explore import select_work as explore_select_work
 from napari_cryoai.ui.kit import theme
 from napari_cryoai.ui.kit.background import Background
+from napari_cryoai.ui.kit.layout import column, row
 from napari_cryoai.ui.kit.parts import button, hint
 from napari_cryoai.ui.latent.scatter import LatentScatter
 from napari_cryoai.ui.latent.session import LatentSession, Opened
@@ -66,16 +67,8 @@ class ParticlePanel(QWidget):
         self.resolution.setToolTip("A single image is mostly noise: it is shown filtered")
         self.resolution.valueChanged.connect(lambda _: self._look(self.row))
         self.go = button("Go there", self.go_there, tip="The cursor to this particle's place")
-        row = QHBoxLayout()
-        row.addWidget(self.follow, 1)
-        row.addWidget(self.resolution)
-        row.addWidget(self.go)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addWidget(self.pictures)
-        column.addWidget(self.words)
-        column.addLayout(row)
+        choice = row((self.follow, 1), self.resolution, self.go)
+        column(self.pictures, self.words, choice, of=self, spacing=6)
         scatter.hovered.connect(self._on_hover)
         session.opened.connect(self._on_opened)
 

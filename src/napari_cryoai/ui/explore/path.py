@@ -14,10 +14,8 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -28,6 +26,7 @@ from napari_cryoai.ui.explore.film import FILTERS, Filming, can_write_mp4, write
 from napari_cryoai.ui.explore.live import LiveMap
 from napari_cryoai.ui.kit.background import Background
 from napari_cryoai.ui.kit.jobs import JobBar, JobRunner
+from napari_cryoai.ui.kit.layout import column, row
 from napari_cryoai.ui.kit.parts import button, hint
 from napari_cryoai.ui.latent import marks
 from napari_cryoai.ui.latent.path import Floats, Kind, LatentPath
@@ -159,26 +158,16 @@ class PathPanel(QWidget):
         self.maps = button("Save maps…", self.ask_maps, icon="save", tip="As .mrc, with the places")
         self.film = button("Save film…", self.ask_film, icon="film", tip="The view, map by map")
         self.job = JobBar(self.runner, lambda error: self.say(str(error), "error"), self)
-        first, second, third = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
-        first.addWidget(self.kind, 1)
-        first.addWidget(QLabel("Maps", self))
-        first.addWidget(self.count)
-        second.addWidget(self.play, 1)
-        second.addWidget(self.closed)
-        second.addWidget(self.clear)
-        for widget in (self.maps, self.film):
-            third.addWidget(widget, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addLayout(first)
-        column.addWidget(self.bar)
-        column.addWidget(self.words)
-        column.addLayout(second)
-        column.addLayout(third)
-        column.addWidget(self.job)
-        column.addWidget(
-            hint("Path tool: click adds an anchor, drag moves it, right click removes it.", self)
+        column(
+            row((self.kind, 1), "Maps", self.count),
+            self.bar,
+            self.words,
+            row((self.play, 1), self.closed, self.clear),
+            row((self.maps, 1), (self.film, 1)),
+            self.job,
+            hint("Path tool: click adds an anchor, drag moves it, right click removes it.", self),
+            of=self,
+            spacing=6,
         )
 
     def _connect(self) -> None:

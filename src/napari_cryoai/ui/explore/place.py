@@ -12,14 +12,13 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
     QComboBox,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QSlider,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_cryoai.ui.explore.live import LiveMap
+from napari_cryoai.ui.kit.layout import column, row
 from napari_cryoai.ui.kit.parts import button, hint
 from napari_cryoai.ui.latent.plane import Rest
 from napari_cryoai.ui.latent.session import LatentSession
@@ -69,26 +68,23 @@ class PlacePanel(QWidget):
         self.grid.setHorizontalSpacing(8)
         self.grid.setVerticalSpacing(2)
         self.grid.setColumnStretch(1, 1)
-        rest = QHBoxLayout()
-        rest.addWidget(QLabel("Other coordinates", self))
-        rest.addWidget(self.rest, 1)
-        row = QHBoxLayout()
-        row.addWidget(
-            button("Keep this map", keep, icon="map", tip="Copy it to the Map panel, to compare")
-        )
-        row.addWidget(button("Save map…", save, icon="save", tip="As .mrc"))
         self.copy = button(
             "Copy z", self.copy_place, tip="Coordinates, for `cryoai heterogeneity decode --z`"
         )
-        row.addWidget(self.copy)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addWidget(hint("Level of the surface", self))
-        column.addWidget(self.level)
-        column.addLayout(row)
-        column.addLayout(rest)
-        column.addLayout(self.grid)
+        tip = "Copy it to the Map panel, to compare"
+        column(
+            hint("Level of the surface", self),
+            self.level,
+            row(
+                button("Keep this map", keep, icon="map", tip=tip),
+                button("Save map…", save, icon="save", tip="As .mrc"),
+                self.copy,
+            ),
+            row("Other coordinates", (self.rest, 1)),
+            self.grid,
+            of=self,
+            spacing=6,
+        )
         session.opened.connect(self.refresh)
         session.place_changed.connect(self._on_place)
 

@@ -10,10 +10,7 @@ import numpy as np
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
-    QGridLayout,
-    QHBoxLayout,
     QLabel,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -25,6 +22,7 @@ from napari_cryoai.ui.explore.live import LiveMap
 from napari_cryoai.ui.explore.region_brush import RegionBrush
 from napari_cryoai.ui.explore.selections import HOWS
 from napari_cryoai.ui.kit.background import Background
+from napari_cryoai.ui.kit.layout import column, grid, row
 from napari_cryoai.ui.kit.parts import button, counted, hint
 from napari_cryoai.ui.latent.session import LatentSession, Opened
 from napari_cryoai.ui.maps.colouring import Colouring
@@ -138,27 +136,17 @@ class RegionPanel(QWidget):
             "Map the difference", self.show_difference, icon="map",
             tip="Mean map of the selected particles minus that of the others",
         )  # fmt: skip
-        brush, chosen = QHBoxLayout(), QGridLayout()
-        for widget in (self.paint, self.radius, self.undo, self.clear):
-            brush.addWidget(widget)
-        chosen.addWidget(QLabel("Region", self), 0, 0)
-        chosen.addWidget(self.source, 0, 1, 1, 2)
-        above = QGridLayout()
-        above.addWidget(QLabel("Above it", self), 0, 0)
-        above.addWidget(self.how, 0, 1)
-        above.addWidget(self.select_button, 0, 2)
-        above.setColumnStretch(1, 1)
-        chosen.setColumnStretch(1, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addLayout(chosen)
-        column.addLayout(brush)
-        column.addWidget(self.histogram)
-        column.addWidget(self.words)
-        column.addLayout(above)
-        column.addWidget(hint("And the other way round, for a selection of particles:", self))
-        column.addWidget(self.difference)
+        column(
+            grid(("Region", (self.source, 2)), stretch=(1,)),
+            row(self.paint, self.radius, self.undo, self.clear),
+            self.histogram,
+            self.words,
+            grid(("Above it", self.how, self.select_button), stretch=(1,)),
+            hint("And the other way round, for a selection of particles:", self),
+            self.difference,
+            of=self,
+            spacing=6,
+        )
 
     def _target(self) -> tuple[DensityMap, float] | None:
         opened = self.live.opened

@@ -13,7 +13,7 @@ from scipy.ndimage import map_coordinates
 
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.isosurface import isosurface
-from napari_cryoai.ui.kit.layer_kit import put, undisturbed
+from napari_cryoai.ui.kit.layer_kit import put, selection_kept, undisturbed
 from napari_cryoai.ui.maps.layers import one_colour, surface_data, surface_options
 
 COLOUR, OPACITY = "#e3a75f", 0.5
@@ -190,9 +190,8 @@ class RegionBrush:
             }
             self.layer = Surface(data, **(options | more))
             self.layer.locked = LayerLock.DELETION
-            selected = set(self.viewer.layers.selection)
-            self.viewer.add_layer(self.layer)
-            self.viewer.layers.selection = selected & set(self.viewer.layers)
+            with selection_kept(self.viewer):
+                self.viewer.add_layer(self.layer)
             return
         with undisturbed(self.viewer):
             self.layer.data = data

@@ -11,21 +11,19 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QGridLayout,
-    QHBoxLayout,
     QHeaderView,
     QInputDialog,
     QLabel,
     QLineEdit,
     QTreeWidget,
     QTreeWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.ui.explore import select_work as work
 from napari_cryoai.ui.kit.background import Background
+from napari_cryoai.ui.kit.layout import column, grid, row
 from napari_cryoai.ui.kit.parts import button, counted
 from napari_cryoai.ui.kit.path_field import PathField
 from napari_cryoai.ui.latent.session import LatentSession
@@ -55,9 +53,7 @@ class SelectionPanel(QWidget):
         parent: QWidget | None = None,
     ):
         super().__init__(parent)
-        self.session = session
-        self.background = background
-        self.say = say
+        self.session, self.background, self.say = session, background, say
         self.count = QLabel(self)
         self.rule = QLineEdit(self)
         self.rule.setPlaceholderText("z1 > 0.5 and uncertainty < 0.2")
@@ -193,30 +189,17 @@ class SelectionPanel(QWidget):
         self.take = button("Take", self.choose, tip="Also with a double click")
         self.rename = button("Rename…", self.ask_rename)
         self.remove = button("Delete", self.delete)
-        first, second = QHBoxLayout(), QGridLayout()
-        for widget in tops:
-            first.addWidget(widget)
-        second.addWidget(QLabel("Where", self), 0, 0)
-        second.addWidget(self.rule, 0, 1)
-        second.addWidget(QLabel("What is found", self), 1, 0)
-        second.addWidget(self.how, 1, 1)
-        second.setColumnStretch(1, 1)
-        third = QHBoxLayout()
-        for widget in (self.name_button, self.take, self.rename, self.remove):
-            third.addWidget(widget)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addWidget(self.count)
-        column.addLayout(first)
-        column.addLayout(second)
-        column.addWidget(self.named)
-        column.addLayout(third)
-        originals = QHBoxLayout()
-        originals.addWidget(QLabel("Originals", self))
-        originals.addWidget(self.original, 1)
-        column.addLayout(originals)
-        column.addWidget(self.export_button)
+        column(
+            self.count,
+            row(*tops),
+            grid(("Where", self.rule), ("What is found", self.how), stretch=(1,)),
+            self.named,
+            row(self.name_button, self.take, self.rename, self.remove),
+            row("Originals", (self.original, 1)),
+            self.export_button,
+            of=self,
+            spacing=6,
+        )
 
     def _on_opened(self) -> None:
         self.original.text.clear()  # those of other particles

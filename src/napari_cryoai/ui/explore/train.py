@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.particle_files import ParticleFiles
@@ -17,7 +17,8 @@ from napari_cryoai.ui.kit.background import Background
 from napari_cryoai.ui.kit.engine_panel import EnginePanel
 from napari_cryoai.ui.kit.form import as_command_line
 from napari_cryoai.ui.kit.jobs import MakeJob
-from napari_cryoai.ui.kit.parts import button, stack
+from napari_cryoai.ui.kit.layout import column, form, row
+from napari_cryoai.ui.kit.parts import button
 from napari_cryoai.ui.kit.path_field import PathField
 
 METHODS = {
@@ -149,19 +150,14 @@ class TrainPanel(EnginePanel):
     # --------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Particles", self.particles)
-        form.addRow("Output", self.output)
-        form.addRow("Method", self.method)
+        fields = (("Particles", self.particles), ("Output", self.output), ("Method", self.method))
         pickles = QFormLayout()
         pickles.addRow("Poses", self.poses)
         pickles.addRow("CTF", self.ctf)
         self.section.form.insertLayout(0, pickles)
-        starts = QHBoxLayout()
-        for widget in (self.resume, self.start):
-            starts.addWidget(widget, 1)
-        stack(self, form, self.forms, self.advice, starts, self.job, self.section)
+        above = (form(*fields), self.forms, self.advice)
+        starts = row((self.resume, 1), (self.start, 1))
+        column(*above, starts, self.job, self.section, of=self, spacing=6)
 
     def _connect(self) -> None:
         for field in (self.particles, self.poses, self.ctf, self.output):

@@ -10,8 +10,10 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
+from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.ui.kit import theme
 from napari_cryoai.ui.kit.background import Background
+from napari_cryoai.ui.kit.parts import Banners
 from napari_cryoai.ui.kit.settings import PLUGIN
 
 _BY = f" ({PLUGIN})"
@@ -30,6 +32,8 @@ class DockPanel(QWidget):
     ----------
     background
         Threads for its work.
+    banners
+        Its messages.
     """
 
     def __init__(self, parent: QWidget | None = None):
@@ -37,6 +41,8 @@ class DockPanel(QWidget):
         self._docked = self._placed = self._closed = False
         super().__init__(parent)
         self.background = Background()
+        self.background.failed.connect(self.report)
+        self.banners = Banners(self)
         self.setAcceptDrops(True)
         get_settings().appearance.events.theme.connect(self._on_theme)
         self.destroyed.connect(partial(_let_go, self.background))
@@ -44,6 +50,10 @@ class DockPanel(QWidget):
     def drop(self, paths: list[str]) -> None:
         """Open files that were dropped on it."""
         raise NotImplementedError
+
+    def report(self, error: CryoAIError) -> None:
+        """Put up what went wrong and what to do."""
+        self.banners.show_message(str(error), "error")
 
     def release(self) -> None:
         """Let go of all that outlives the panel."""

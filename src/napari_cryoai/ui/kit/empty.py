@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_cryoai.ui.kit import icons, theme
+from napari_cryoai.ui.kit.layout import column
 from napari_cryoai.ui.kit.parts import button, hint
 
 Act = Callable[[], object]
@@ -46,13 +47,6 @@ class EmptyState(QWidget):
         head = QLabel(title, self)
         head.setAlignment(Qt.AlignmentFlag.AlignCenter)
         head.setStyleSheet("font-size: 14pt; font-weight: 600;")
-        layout = QVBoxLayout(self)
+        first, second = button(*opening, icon="folder", primary=True), button(*sample, icon=icon)
+        layout = column(1, picture, head, hint(steps, self), first, second, 2, of=self, spacing=12)
         layout.setContentsMargins(18, 12, 18, 12)
-        layout.setSpacing(12)
-        layout.addStretch(1)
-        layout.addWidget(picture)
-        layout.addWidget(head)
-        layout.addWidget(hint(steps, self))
-        layout.addWidget(button(*opening, icon="folder", primary=True))
-        layout.addWidget(button(*sample, icon=icon))
-        layout.addStretch(2)

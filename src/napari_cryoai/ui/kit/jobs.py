@@ -10,11 +10,12 @@ from typing import Any
 
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, QTimer, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.ui.kit.background import unexpected
+from napari_cryoai.ui.kit.layout import column, row
 
 MakeJob = Callable[[], Job[Any]]
 REDRAW_MS = 200
@@ -136,14 +137,7 @@ class JobBar(QWidget):
         self.label = QLabel(self)
         self.cancel = QPushButton("Cancel", self)
         self.cancel.clicked.connect(self._on_cancel)
-        row = QHBoxLayout()
-        row.addWidget(self.bar, 1)
-        row.addWidget(self.cancel)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addLayout(row)
-        layout.addWidget(self.label)
+        column(row((self.bar, 1), self.cancel), self.label, of=self, spacing=2)
         self._latest: Progress | None = None
         self._started = 0.0
         self._timer = QTimer(self)

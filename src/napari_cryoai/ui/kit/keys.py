@@ -1,89 +1,73 @@
-"""The one table of keyboard shortcuts: bound from here, and shown from here."""
+"""The keys of a panel's commands: bound while the panel is there, and shown on a page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from functools import partial
+from inspect import isgeneratorfunction
 from typing import Any
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_cryoai.ui.kit import theme
+from napari_cryoai.ui.kit.commands import Command, Commands
 
-
-@dataclass(frozen=True)
-class Key:
-    """A shortcut: what napari calls its keys, what it does, and the name of its action."""
-
-    keys: tuple[str, ...]
-    what: str
-    action: str
-    group: str
-
-
-KEYS = (
-    Key(("N",), "Next micrograph", "next", "Micrographs"),
-    Key(("P",), "Previous micrograph", "previous", "Micrographs"),
-    Key(("R",), "Mark reviewed, go to the next one to review", "done", "Micrographs"),
-    Key(("Shift+R",), "Mark reviewed, or not", "reviewed", "Micrographs"),
-    Key(("J",), "Mark as junk, or not (none of its picks is exported)", "junk", "Micrographs"),
-    Key(("U",), "Next uncertain pick (score closest to the threshold)", "uncertain", "Picks"),
-    Key(("K",), "Keep the selected picks", "keep", "Picks"),
-    Key(("X", "Delete", "Backspace"), "Reject the selected picks", "reject", "Picks"),
-    Key(("Control+Z",), "Undo", "undo", "Picks"),
-    Key(("Control+Shift+Z",), "Redo", "redo", "Picks"),
-    Key(("Shift+L",), "Learn from my corrections", "learn", "Learning"),
-    Key(("V",), "Review doubtful picks, one key each", "review", "Learning"),
-    Key(("T",), "Show where the picker expects particles, or not", "heat", "Learning"),
-    Key(("C",), "Before learning, or after", "before", "Learning"),
-    Key(("M",), "Move the image", "pan", "Tools"),
-    Key(("A",), "Add picks with a click", "add", "Tools"),
-    Key(("S",), "Select and move picks", "select", "Tools"),
-    Key(("E",), "Eraser: reject by dragging over", "erase", "Tools"),
-    Key(("L",), "Lasso: reject inside (Shift: restore)", "lasso", "Tools"),
-    Key(("B",), "Brush: exclude a region (Shift: include)", "brush", "Tools"),
-    Key(("Space",), "Move the image while held", "hold_pan", "Tools"),
-    Key(("F",), "Filtered image, or as recorded", "filter", "View"),
-    Key(("H",), "Hide the circles, or show them", "hide", "View"),
-    Key(("G",), "Show rejected picks in grey, or not", "grey", "View"),
-)
-MAP_KEYS = (
-    Key(("D",), "The one map or the other (raw or denoised)", "flip", "Compare"),
-    Key(("W",), "Wipe one over the other, or not", "swipe", "Compare"),
-    Key(("Y",), "Side by side, or not", "beside", "Compare"),
-    Key(("I",), "Compare slices, or surfaces", "slices", "Compare"),
-    Key((".",), "Level up", "level_up", "Surface"),
-    Key((",",), "Level down", "level_down", "Surface"),
-    Key(("Q",), "Colour it by the next property", "colour", "Surface"),
-    Key(("Control+Z",), "Undo an edit of a map", "undo", "Edits"),
-    Key(("Control+Shift+Z",), "Redo it", "redo", "Edits"),
-)
-"""Of the Map panel; but for undo, none of them is a key of the Pick particles panel."""
 HELP = ("?", "F1")
 
-Actions = Mapping[str, Callable[[], Any]]
 
+class Actions:
+    """The commands of a panel that is there; its keys, over napari's own, until `clear`.
 
-class Bindings:
-    """The shortcuts on a viewer and on our layers, over napari's own, until `clear`."""
+    Parameters
+    ----------
+    but
+        Commands whose keys another panel has.
+    in_focus
+        Whether all keys hold only while the panel has the focus, so that napari's own stay
+        elsewhere; else those of `commands` hold where they are bound to.
+    """
 
-    def __init__(self, actions: Actions, table: tuple[Key, ...] = KEYS):
-        self._actions = actions
-        self._table = table
+    def __init__(
+        self,
+        panel: QWidget,
+        commands: Commands[Any],
+        but: Collection[str] = (),
+        *,
+        in_focus: bool = False,
+    ):
+        self._panel = panel
+        self._commands = commands
+        self.shortcut_of = commands.shortcut_of
+        self._keyed = [c for c in commands if c.name and c.name not in but]
         self._bound: list[tuple[Any, dict[Any, Any]]] = []
+        for key in HELP:
+            shortcut(self._panel, key, self.show_keys, in_focus=in_focus)
+        for command in self._keyed if in_focus else ():
+            for key in command.keys.split():
+                shortcut(self._panel, key, partial(command.do, panel))
+
+    def do(self, name: str) -> None:
+        """Do what a command does."""
+        self._commands[name].do(self._panel)
+
+    def table(self) -> dict[str, Callable[[], object]]:
+        """All of them by name."""
+        return {c.name: partial(c.do, self._panel) for c in self._commands if c.name}
+
+    def show_keys(self) -> None:
+        """Show the cheat sheet."""
+        CheatSheet(self._commands, self._panel).exec()
 
     def bind(self, owner: Any) -> None:
-        """Bind the whole table to a viewer or a layer."""
+        """Bind all keys to a viewer or a layer."""
         before: dict[Any, Any] = {}
-        for key in self._table:
-            call = _caller(self._actions[key.action])
-            for press in key.keys:
-                before[press] = owner.bind_key(press, None), call
-                owner.bind_key(press, call)
-        if self._table is KEYS:  # napari's digit that deletes points
-            before["1"] = owner.bind_key("1", None), _nothing
-            owner.bind_key("1", _nothing)
+        for command in self._keyed:
+            call = _caller(command.do, self._panel)
+            for key in command.keys.split():
+                before[key] = owner.bind_key(key, None), call
+                owner.bind_key(key, call)
         self._bound.append((owner, before))
 
     def clear(self) -> None:
@@ -97,61 +81,58 @@ class Bindings:
         self._bound.clear()
 
 
-def _caller(action: Callable[[], Any]) -> Callable[[Any], Any]:
-    if action.__name__ == "hold_pan":
+def _caller(do: Callable[[Any], Any], panel: Any) -> Callable[[Any], Any]:
+    """As napari calls a key; of what lasts while the key is held, it wants a generator."""
 
-        def held(_owner: Any) -> Any:
-            yield from action()
-
-        return held
+    def held(_owner: Any) -> Any:
+        yield from do(panel)
 
     def pressed(_owner: Any) -> None:
-        action()
+        do(panel)
 
-    return pressed
-
-
-def _nothing(_owner: Any) -> None:
-    """A digit must not take anything away."""
+    return held if isgeneratorfunction(do) else pressed
 
 
-def shortcut_of(action: str, table: tuple[Key, ...] = KEYS) -> str:
-    """How a tooltip names the key of an action: " (N)"."""
-    found = next((key for key in table if key.action == action), None)
-    return f"  [{found.keys[0].replace('Control', 'Ctrl')}]" if found else ""
+def shortcut(
+    panel: QWidget, keys: str, act: Callable[[], object], *, in_focus: bool = True
+) -> None:
+    """A shortcut for as long as a panel, or something in it, has the focus; or for its window."""
+    made = QShortcut(QKeySequence(keys.replace("Control", "Ctrl")), panel)
+    if in_focus:
+        made.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+    made.activated.connect(act)
 
 
 class CheatSheet(QDialog):
-    """All shortcuts of a table on one page."""
+    """All shortcuts of a panel on one page."""
 
-    def __init__(self, parent: QWidget | None = None, table: tuple[Key, ...] = KEYS):
+    def __init__(self, commands: Commands[Any], parent: QWidget | None = None):
         super().__init__(parent)
-        self._table = table
         self.setWindowTitle("Cryo-AI: keyboard shortcuts")
         grid = QGridLayout()
         grid.setHorizontalSpacing(14)
         grid.setVerticalSpacing(5)
-        groups = list(dict.fromkeys(key.group for key in table))
+        groups = [(title, group) for title, group in commands.groups.items() if title]
         middle = (len(groups) + 1) // 2
-        halves = (groups[:middle], groups[middle:])
-        for column, groups in enumerate(halves):
+        for column, half in enumerate((groups[:middle], groups[middle:])):
             row = 0
-            for group in groups:
-                row = self._fill(grid, group, row, column * 3)
+            for title, group in half:
+                row = self._fill(grid, title, group, row, column * 3)
         close = QPushButton("Close", self)
         close.clicked.connect(self.accept)
         layout = QVBoxLayout(self)
         layout.addLayout(grid)
         layout.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
 
-    def _fill(self, grid: QGridLayout, group: str, row: int, column: int) -> int:
-        title = QLabel(f"<b>{group}</b>", self)
-        grid.addWidget(title, row, column, 1, 2)
-        for key in (key for key in self._table if key.group == group):
+    def _fill(
+        self, grid: QGridLayout, title: str, group: tuple[Command[Any], ...], row: int, column: int
+    ) -> int:
+        grid.addWidget(QLabel(f"<b>{title}</b>", self), row, column, 1, 2)
+        for command in group:
             row += 1
-            caps = "  ".join(_cap(k) for k in key.keys)
+            caps = "  ".join(_cap(key) for key in command.keys.split())
             grid.addWidget(QLabel(caps, self), row, column, Qt.AlignmentFlag.AlignRight)
-            grid.addWidget(QLabel(key.what, self), row, column + 1)
+            grid.addWidget(QLabel(command.what, self), row, column + 1)
         return row + 2
 
 

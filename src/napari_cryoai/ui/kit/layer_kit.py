@@ -81,6 +81,16 @@ def undisturbed(viewer: Any) -> Iterator[None]:
         viewer.mouse_over_canvas = over
 
 
+@contextmanager
+def selection_kept(viewer: Any) -> Iterator[None]:
+    """Keep napari's list of layers from selecting what we add, or what is beside what we remove."""
+    selected = set(viewer.layers.selection)
+    try:
+        yield
+    finally:
+        viewer.layers.selection = selected & set(viewer.layers)
+
+
 def _locked(layer: Any) -> Any:
     layer.locked = LayerLock.DELETION
     return layer

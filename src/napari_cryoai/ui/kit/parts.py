@@ -7,10 +7,10 @@ from typing import Literal
 
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
+    QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
-    QLayout,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -224,18 +224,18 @@ class Banners(QWidget):
             banner.dismiss()
 
 
-def stack(panel: QWidget, *parts: QWidget | QLayout) -> None:
-    """Lay out a panel: its parts below each other, without a margin."""
-    column = QVBoxLayout(panel)
-    column.setContentsMargins(0, 0, 0, 0)
-    column.setSpacing(6)
-    for part in parts:
-        (column.addLayout if isinstance(part, QLayout) else column.addWidget)(part)
-
-
 def counted(n: int, noun: str) -> str:
     """ "1 pick", "1,234 picks"."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def drop_down(name: str, parent: QWidget, letters: int = 0) -> QComboBox:
+    """A box to choose from, as wide as there is room, and never narrower than some letters."""
+    box = QComboBox(parent)
+    box.setAccessibleName(name)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    box.setMinimumContentsLength(letters)
+    return box
 
 
 def hint(text: str, parent: QWidget | None = None) -> QLabel:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QToolButton, QWidget
+
+from napari_cryoai.ui.kit.layout import row
 
 
 class PathField(QWidget):
@@ -35,11 +37,7 @@ class PathField(QWidget):
         choose.setText("…")
         choose.setAccessibleName(f"Choose: {title}")
         choose.clicked.connect(lambda _=False: self._ask())
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        row.addWidget(self.text, 1)
-        row.addWidget(choose)
+        row((self.text, 1), choose, of=self, spacing=4)
 
     def path(self) -> Path | None:
         """What is there; None if nothing is."""

@@ -85,3 +85,13 @@ class StepHistory(Generic[StepT]):
 
     def _revert(self, step: StepT) -> None:
         raise NotImplementedError
+
+
+def undone(label: str | None) -> str:
+    """What to say after an undo."""
+    return f"Undone: {label}" if label else "Nothing to undo"
+
+
+def redone(label: str | None) -> str:
+    """What to say after a redo."""
+    return f"Redone: {label}" if label else "Nothing to redo"

@@ -222,20 +222,8 @@ def middle(mean: NDArray[np.float32]) -> NDArray[np.float32]:
     return some[int(away.argmin())].copy()
 
 
-_SESSIONS = PerViewer(LatentSession)
 _PANELS = PanelPerViewer()
-
-
-def latent_session_of(viewer: Any) -> LatentSession:
-    """The latent space of a viewer, for as long as it lives: it outlives the panel."""
-    return _SESSIONS.of(viewer)
-
-
-def latent_panel_of(viewer: Any) -> Any | None:
-    """The Explore heterogeneity panel of a viewer, if it is open."""
-    return _PANELS.of(viewer)
-
-
-def set_latent_panel(viewer: Any, panel: Any | None) -> None:
-    """Let commands find the panel of a viewer; None when it goes."""
-    _PANELS.put(viewer, panel)
+latent_session_of = PerViewer(LatentSession).of
+"""The latent space of a viewer, for as long as it lives: it outlives the panel."""
+latent_panel_of, set_latent_panel = _PANELS.of, _PANELS.put
+"""The Explore heterogeneity panel of a viewer, if it is open; its place, for the panel itself."""

@@ -10,17 +10,15 @@ from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.ui.kit import theme
 from napari_cryoai.ui.kit.jobs import JobBar
-from napari_cryoai.ui.kit.keys import shortcut_of
+from napari_cryoai.ui.kit.layout import column, row
 from napari_cryoai.ui.kit.parts import button, hint
 from napari_cryoai.ui.learning.curve import LearningPlot
 from napari_cryoai.ui.learning.job import Learned
@@ -33,6 +31,11 @@ BUSY = "Wait until the picker is done."
 
 class LearnPanel(QWidget):
     """Learn from corrections, see what it has changed, keep it.
+
+    Parameters
+    ----------
+    shortcut_of
+        How a tooltip names the key of a command.
 
     Signals
     -------
@@ -52,11 +55,12 @@ class LearnPanel(QWidget):
         picking: PickRun,
         report: Callable[[CryoAIError], object],
         say: Callable[[str], object],
+        shortcut_of: Callable[[str], str],
         parent: QWidget | None = None,
     ):
         super().__init__(parent)
         self.run, self.view, self.picking = run, view, picking
-        self.report, self.say = report, say
+        self.report, self.say, self.shortcut_of = report, say, shortcut_of
         self.count = QLabel(self)
         self.learn = button("Learn from my corrections", self.start, primary=True)
         self.improve = button("Improve more", lambda: self.start(improve=True))
@@ -132,7 +136,7 @@ class LearnPanel(QWidget):
         learned = self.run.pickers.has_learned
         self.count.setText(self.run.tally().words())
         for widget, tip in (
-            (self.learn, "Fits the last layer anew, in seconds" + shortcut_of("learn")),
+            (self.learn, "Fits the last layer anew, in seconds" + self.shortcut_of("learn")),
             (self.improve, "Trains the whole network on these micrographs, for up to a minute"),
         ):
             widget.setEnabled(why is None)
@@ -197,7 +201,7 @@ class LearnPanel(QWidget):
     def _switch(self, title: str, tip: str) -> QPushButton:
         switch = QPushButton(title, self)
         switch.setCheckable(True)
-        switch.setToolTip(tip + shortcut_of("before"))
+        switch.setToolTip(tip + self.shortcut_of("before"))
 
         def dress() -> None:
             shade = theme.colour("current").name()
@@ -210,7 +214,7 @@ class LearnPanel(QWidget):
         return switch
 
     def _build(self) -> None:
-        self.heat.setToolTip("Where the picker expects particles" + shortcut_of("heat"))
+        self.heat.setToolTip("Where the picker expects particles" + self.shortcut_of("heat"))
         self._group = QButtonGroup(self)
         self._group.addButton(self.before)
         self._group.addButton(self.after)
@@ -219,25 +223,11 @@ class LearnPanel(QWidget):
         self._patience.timeout.connect(self.looking.show)
         self.looking.hide()
         self.result.hide()
-        act, see = QHBoxLayout(), QHBoxLayout()
-        act.setSpacing(4)
-        act.addWidget(self.learn, 1)
-        act.addWidget(self.improve)
-        see.setSpacing(0)
-        see.addWidget(self.heat, 1)
-        see.addWidget(self.before)
-        see.addWidget(self.after)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.count)
-        layout.addLayout(act)
-        layout.addWidget(self.why_not)
-        layout.addWidget(self.job)
-        layout.addWidget(self.result)
-        layout.addLayout(see)
-        for widget in (self.looking, self.review, self.plot, self.save):
-            layout.addWidget(widget)
+        act = row((self.learn, 1), self.improve, spacing=4)
+        see = row((self.heat, 1), self.before, self.after, spacing=0)
+        above = (self.count, act, self.why_not, self.job, self.result)
+        below = (self.looking, self.review, self.plot, self.save)
+        column(*above, see, *below, of=self, spacing=6)
 
     def _connect(self) -> None:
         run, session = self.run, self.run.session

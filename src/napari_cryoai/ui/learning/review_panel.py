@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QLabel, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.picks import PickTable
+from napari_cryoai.ui.kit.layout import column, row
 from napari_cryoai.ui.kit.parts import button, hint
 from napari_cryoai.ui.learning.review_film import ReviewFilm
 from napari_cryoai.ui.learning.review_queue import LEARN_EVERY, ReviewQueue
@@ -188,17 +189,8 @@ class ReviewPanel(QWidget):
             event.accept()
 
     def _build(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(14)
-        row.addWidget(self.progress)
-        row.addWidget(self.keys)
-        row.addStretch(1)
-        for widget in (self.as_i_go, self.learn, self.next, self.close_):
-            row.addWidget(widget)
-        for widget in (self.as_i_go, self.learn, self.next, self.close_):
+        buttons = (self.as_i_go, self.learn, self.next, self.close_)
+        for widget in buttons:
             widget.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keys decide, wherever one clicked
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 6, 8, 6)
-        layout.setSpacing(4)
-        layout.addWidget(self.film, 1)
-        layout.addLayout(row)
+        below = row(self.progress, self.keys, 1, *buttons, spacing=14)
+        column((self.film, 1), below, of=self, spacing=4).setContentsMargins(8, 6, 8, 6)

@@ -9,12 +9,13 @@ from functools import partial
 import numpy as np
 from qtpy.QtCore import QPointF, QRectF, QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent, QPen
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.ui.kit import theme
 from napari_cryoai.ui.kit.background import Background
-from napari_cryoai.ui.kit.parts import Kind
+from napari_cryoai.ui.kit.layout import column, row
+from napari_cryoai.ui.kit.parts import Kind, drop_down
 from napari_cryoai.ui.maps.colouring import SCALES, Colouring, Scale, limits_of
 from napari_cryoai.ui.maps.denoise_work import local_resolution_of
 from napari_cryoai.ui.maps.session import MapSession, OpenMap
@@ -35,25 +36,12 @@ class ColourBy(QWidget):
         parent: QWidget | None = None,
     ):
         super().__init__(parent)
-        self.session = session
-        self.choice = choice
-        self.background = background
-        self.say = say
+        self.session, self.choice, self.background, self.say = session, choice, background, say
         self.waiting: set[OpenMap] = set()
         self._told: tuple[object, ...] = ()
-        self.by = QComboBox(self)
-        self.by.setAccessibleName("Colour the surface by")
-        self.by.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.by.setMinimumContentsLength(12)
+        self.by = drop_down("Colour the surface by", self, 12)
         self.bar = ColourBar(self)
-        row = QHBoxLayout()
-        row.addWidget(QLabel("Colour by", self))
-        row.addWidget(self.by, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(5)
-        column.addLayout(row)
-        column.addWidget(self.bar)
+        column(row("Colour by", (self.by, 1)), self.bar, of=self, spacing=5)
         self.by.activated.connect(self._chosen)
         for signal in (
             session.current_changed, session.added, session.removed, session.replaced,

@@ -6,19 +6,15 @@ from qtpy.QtCore import QSignalBlocker, Qt, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
     QPushButton,
-    QSizePolicy,
     QSlider,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_cryoai.ui.kit import theme
-from napari_cryoai.ui.kit.keys import MAP_KEYS, shortcut_of
-from napari_cryoai.ui.kit.parts import button, hint
+from napari_cryoai.ui.kit.layout import column, grid, row
+from napari_cryoai.ui.kit.parts import button, drop_down, hint
+from napari_cryoai.ui.maps.commands import COMMANDS
 from napari_cryoai.ui.maps.compare import Comparison, Layout
 from napari_cryoai.ui.maps.session import AXES, MapSession, OpenMap
 from napari_cryoai.ui.maps.surface_panel import SAY_MS
@@ -92,30 +88,12 @@ class ComparePanel(QWidget):
     # --------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(4)
-        grid.addWidget(QLabel("Before", self), 0, 0)
-        grid.addWidget(self.first, 0, 1)
-        grid.addWidget(QLabel("After", self), 1, 0)
-        grid.addWidget(self.second, 1, 1)
-        grid.addWidget(self.swap, 0, 2, 2, 1)
-        grid.setColumnStretch(1, 1)
-        row = QHBoxLayout(self.strip)  # it stands where the panel puts it
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        for one in self.buttons.values():
-            row.addWidget(one, 1)
-        how = QHBoxLayout()
-        how.addWidget(self.what, 1)
-        how.addWidget(self.linked)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addWidget(self.lonely)
-        column.addLayout(grid)
-        column.addWidget(self.place)
-        column.addLayout(how)
-        column.addWidget(self.levels)
+        maps = grid(("Before", self.first), ("After", self.second), stretch=(1,), spacing=4)
+        maps.addWidget(self.swap, 0, 2, 2, 1)
+        # The strip stands where the panel puts it.
+        row(*((one, 1) for one in self.buttons.values()), of=self.strip, spacing=4)
+        how = row((self.what, 1), self.linked)
+        column(self.lonely, maps, self.place, how, self.levels, of=self, spacing=6)
 
     def _connect(self) -> None:
         self.comparison.changed.connect(self.refresh)
@@ -129,15 +107,12 @@ class ComparePanel(QWidget):
         self.what.activated.connect(self._choose_what)
 
     def _box(self, name: str) -> QComboBox:
-        box = QComboBox(self)
-        box.setAccessibleName(name)
-        box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        box.setMinimumContentsLength(10)
+        box = drop_down(name, self, 10)
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         return box
 
     def _layout_button(self, layout: Layout, text: str, tip: str) -> QPushButton:
-        one = button(text, lambda: self._take(layout), tip=tip + shortcut_of(layout, MAP_KEYS))
+        one = button(text, lambda: self._take(layout), tip=tip + COMMANDS.shortcut_of(layout))
         one.setCheckable(True)
         one.setAccessibleName(text)
 

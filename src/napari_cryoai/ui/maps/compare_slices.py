@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.maps.level import same_volume
 from napari_cryoai.maps.sampling import values_at
-from napari_cryoai.ui.kit.layer_kit import undisturbed
+from napari_cryoai.ui.kit.layer_kit import selection_kept, undisturbed
 from napari_cryoai.ui.maps.layers import UNITS
 from napari_cryoai.ui.maps.session import OpenMap
 
@@ -66,9 +66,8 @@ class ComparedSlices:
         """Take the image away."""
         layer, self.layer = self.layer, None
         if layer is not None and layer in self.viewer.layers:
-            selected = set(self.viewer.layers.selection)
-            self.viewer.layers.remove(layer)
-            self.viewer.layers.selection = selected & set(self.viewer.layers)
+            with selection_kept(self.viewer):
+                self.viewer.layers.remove(layer)
 
     def _draw(self, pixels: NDArray[np.float32], origin: Any, pixel_size_A: float) -> None:
         if self.layer is None or self.layer not in self.viewer.layers:
@@ -83,9 +82,8 @@ class ComparedSlices:
                 units=UNITS,
             )
             self.layer.locked = LayerLock.DELETION
-            selected = set(self.viewer.layers.selection)
-            self.viewer.add_layer(self.layer)
-            self.viewer.layers.selection = selected & set(self.viewer.layers)
+            with selection_kept(self.viewer):
+                self.viewer.add_layer(self.layer)
             return
         with undisturbed(self.viewer):
             self.layer.data = pixels

@@ -7,14 +7,15 @@ from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.jobs.progress import Job
 from napari_cryoai.ui.kit.background import Background
 from napari_cryoai.ui.kit.engine_panel import EnginePanel
 from napari_cryoai.ui.kit.form import as_command_line
-from napari_cryoai.ui.kit.parts import button, stack
+from napari_cryoai.ui.kit.layout import column, form, row
+from napari_cryoai.ui.kit.parts import button
 from napari_cryoai.ui.maps.denoise_verdict import VerdictView
 from napari_cryoai.ui.maps.denoise_work import (
     Engine,
@@ -139,15 +140,10 @@ class DenoisePanel(EnginePanel):
     # --------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        sources = QFormLayout()
-        sources.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        sources.addRow("Half map 1", self.half1)
-        sources.addRow("Half map 2", self.half2)
-        sources.addRow("Mask", self.mask)
-        row = QHBoxLayout()
-        row.addWidget(self.start, 2)
-        row.addWidget(self.save, 1)
-        stack(self, sources, self.forms, self.advice, row, self.job, self.section, self.verdict)
+        fields = (("Half map 1", self.half1), ("Half map 2", self.half2), ("Mask", self.mask))
+        above = (form(*fields), self.forms, self.advice)
+        below = (row((self.start, 2), (self.save, 1)), self.job, self.section, self.verdict)
+        column(*above, *below, of=self, spacing=6)
 
     def _connect(self) -> None:
         self.choice.changed.connect(self._on_choice)

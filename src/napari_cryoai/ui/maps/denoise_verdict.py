@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QFrame, QHBoxLayout, QLabel, QWidget
 
 from napari_cryoai.ui.kit import icons, theme
 from napari_cryoai.ui.kit.background import Background
+from napari_cryoai.ui.kit.layout import column, row
 from napari_cryoai.ui.kit.parts import Kind, Section, button, counted
 from napari_cryoai.ui.maps.denoise_curves import judged_result
 from napari_cryoai.ui.maps.fsc_plot import FscPlot
@@ -51,20 +52,9 @@ class VerdictView(QWidget):
         self.unmasked = QCheckBox("Unmasked too", self)
         self.unmasked.setToolTip("Also the curves of the whole box, solvent included")
         self.unmasked.toggled.connect(self._draw)
-        self._list = QVBoxLayout()
-        self._list.setSpacing(2)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(5)
-        column.addWidget(self.card)
-        column.addLayout(self._list)
-        column.addWidget(self.passed)
-        column.addWidget(self.plot)
-        row = QHBoxLayout()
-        row.addWidget(self.unmasked)
-        row.addStretch(1)
-        row.addWidget(self.export)
-        column.addLayout(row)
+        self._list = column(spacing=2)
+        below = row(self.unmasked, 1, self.export)
+        column(self.card, self._list, self.passed, self.plot, below, of=self, spacing=5)
 
     def show_verdict(self, verdict: Verdict | None) -> None:
         """Another verdict; None if there was nothing to judge with."""

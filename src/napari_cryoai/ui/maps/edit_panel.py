@@ -12,12 +12,8 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
     QFileDialog,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
     QSlider,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -27,6 +23,7 @@ from napari_cryoai.core.isosurface import Mesh
 from napari_cryoai.io.maps import PLAIN_SUFFIXES, write_map
 from napari_cryoai.maps.edit import Box, box_around, centred_box, flip_hand, in_box
 from napari_cryoai.ui.kit.background import Background
+from napari_cryoai.ui.kit.layout import column, grid, row
 from napari_cryoai.ui.kit.parts import Kind, button, hint
 from napari_cryoai.ui.maps.history import Content
 from napari_cryoai.ui.maps.latest import Latest
@@ -57,10 +54,7 @@ class EditPanel(QWidget):
         parent: QWidget | None = None,
     ):
         super().__init__(parent)
-        self.session = session
-        self.choice = choice
-        self.background = background
-        self.say = say
+        self.session, self.choice, self.background, self.say = session, choice, background, say
         self.draw: Callable[[OpenMap, Mesh], object] = lambda _opened, _mesh: None
         self.busy = False
         self._sharp: WeakKeyDictionary[DensityMap, tuple[Content, float]] = WeakKeyDictionary()
@@ -179,30 +173,15 @@ class EditPanel(QWidget):
         self.b_factor.setToolTip(tip)
         self.side.setRange(4, 2048)
         self.side.setAccessibleName("Side of the box")
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(6)
-        grid.addWidget(QLabel("Sharpen", self), 0, 0)
-        grid.addWidget(self.slider, 0, 1)
-        grid.addWidget(self.b_factor, 0, 2)
-        grid.addWidget(QLabel("Box (voxels)", self), 1, 0)
-        grid.addWidget(self.side, 1, 1)
-        grid.addWidget(self.to_box, 1, 2)
-        grid.setColumnStretch(1, 1)
-        rows = []
-        for buttons in ((self.flip, self.to_mask), (self.undo, self.redo, self.save)):
-            row = QHBoxLayout()
-            row.setSpacing(4)
-            for one in buttons:
-                row.addWidget(one, 2 if one is self.save else 1)
-            rows.append(row)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addLayout(grid)
-        column.addLayout(rows[0])
-        column.addWidget(self.all)
-        column.addLayout(rows[1])
-        column.addWidget(self.note)
+        fields = grid(
+            ("Sharpen", self.slider, self.b_factor),
+            ("Box (voxels)", self.side, self.to_box),
+            stretch=(1,),
+            spacing=6,
+        )
+        cut = row((self.flip, 1), (self.to_mask, 1), spacing=4)
+        steps = row((self.undo, 1), (self.redo, 1), (self.save, 2), spacing=4)
+        column(fields, cut, self.all, steps, self.note, of=self, spacing=6)
 
     def _connect(self) -> None:
         session = self.session

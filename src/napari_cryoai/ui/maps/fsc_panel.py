@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.ui.kit.background import Background
+from napari_cryoai.ui.kit.layout import column, form, row
 from napari_cryoai.ui.kit.parts import Kind, button
 from napari_cryoai.ui.maps.fsc_plot import FscPlot
 from napari_cryoai.ui.maps.fsc_work import FscResult, correlate, words_for, write_csv
@@ -30,9 +31,7 @@ class FscPanel(QWidget):
         parent: QWidget | None = None,
     ):
         super().__init__(parent)
-        self.choice = choice
-        self.background = background
-        self.report = report
+        self.choice, self.background, self.report = choice, background, report
         self.result: FscResult | None = None
         self._run = 0
         self.half1 = SourceBox(choice, "half1", NOT_CHOSEN, self)
@@ -77,21 +76,9 @@ class FscPanel(QWidget):
     # --------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Half map 1", self.half1)
-        form.addRow("Half map 2", self.half2)
-        form.addRow("Mask", self.mask)
-        row = QHBoxLayout()
-        row.addWidget(self.compute, 2)
-        row.addWidget(self.export, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(5)
-        column.addLayout(form)
-        column.addLayout(row)
-        column.addWidget(self.words)
-        column.addWidget(self.plot)
+        fields = (("Half map 1", self.half1), ("Half map 2", self.half2), ("Mask", self.mask))
+        buttons = row((self.compute, 2), (self.export, 1))
+        column(form(*fields), buttons, self.words, self.plot, of=self, spacing=5)
 
     def _refresh(self) -> None:
         ready = self.choice.half1 is not None and self.choice.half2 is not None

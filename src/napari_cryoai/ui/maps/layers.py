@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.isosurface import Mesh
-from napari_cryoai.ui.kit.layer_kit import put, undisturbed
+from napari_cryoai.ui.kit.layer_kit import put, selection_kept, undisturbed
 from napari_cryoai.ui.maps.colouring import SCALES, Colouring
 from napari_cryoai.ui.maps.session import AXES, MapSession, OpenMap
 
@@ -326,14 +326,13 @@ class MapLayers:
 
     @contextmanager
     def _removing(self) -> Iterator[None]:
-        """We ourselves add or remove layers: the list's selection stays as it is."""
-        before, selected = self._ours, set(self.viewer.layers.selection)
-        self._ours = True
-        try:
-            yield
-        finally:
-            self._ours = before
-            self.viewer.layers.selection = selected & set(self.viewer.layers)
+        """We ourselves add or remove layers."""
+        before, self._ours = self._ours, True
+        with selection_kept(self.viewer):
+            try:
+                yield
+            finally:
+                self._ours = before
 
     def _on_removed(self, opened: OpenMap) -> None:
         for kept in (self._drawn_by, self._swipes, self._offsets):

@@ -9,20 +9,16 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDoubleSpinBox,
-    QFormLayout,
-    QHBoxLayout,
     QLabel,
-    QSizePolicy,
     QSlider,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.ui.kit.background import Background
-from napari_cryoai.ui.kit.parts import Kind, button, hint
+from napari_cryoai.ui.kit.layout import column, form, row
+from napari_cryoai.ui.kit.parts import Kind, button, drop_down, hint
 from napari_cryoai.ui.maps.history import Content
 from napari_cryoai.ui.maps.latest import Latest
 from napari_cryoai.ui.maps.mask_preview import MaskPreview
@@ -54,16 +50,13 @@ class MaskPanel(QWidget):
         parent: QWidget | None = None,
     ):
         super().__init__(parent)
-        self.session = session
-        self.choice = choice
-        self.background = background
-        self.say = say
+        self.session, self.choice, self.background, self.say = session, choice, background, say
         self.masks: set[OpenMap] = set()
         self.view = MaskPreview(viewer)
         self.latest = Latest(background, self._fail)
         self._range: tuple[float, float] | None = None
         self._of: OpenMap | None = None
-        self.map = QComboBox(self)
+        self.map = drop_down("Map to make a mask from", self, 10)
         self.threshold = QSlider(Qt.Orientation.Horizontal, self)
         self.value = QLabel(self)
         self.low_pass = _length(
@@ -140,48 +133,22 @@ class MaskPanel(QWidget):
     # --------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.map.setAccessibleName("Map to make a mask from")
-        self.map.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.map.setMinimumContentsLength(10)
         self.threshold.setRange(0, _STEPS)
         self.threshold.setAccessibleName("Threshold")
         self.value.setMinimumWidth(58)
         self.fill.setChecked(True)
         self.fill.setToolTip("Cavities that are closed all around belong to the mask")
         self.preview.setToolTip("Draw the mask over the map, coarsely, as you change it")
-        line = QHBoxLayout()
-        line.addWidget(self.threshold, 1)
-        line.addWidget(self.value)
-        line.addWidget(self.suggest)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Around", self.map)
-        form.addRow("Threshold", line)
-        lengths = QHBoxLayout()
-        for title, box in (
-            ("Low-pass", self.low_pass),
-            ("Widen", self.dilate),
-            ("Edge", self.edge),
-        ):
-            column = QVBoxLayout()
-            column.setSpacing(1)
-            label = QLabel(title, self)
-            label.setBuddy(box)
-            column.addWidget(label)
-            column.addWidget(box)
-            lengths.addLayout(column, 1)
-        ticks = QHBoxLayout()
-        ticks.addWidget(self.fill)
-        ticks.addWidget(self.preview)
-        ticks.addStretch(1)
-        ticks.addWidget(self.make)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addLayout(form)
-        layout.addLayout(lengths)
-        layout.addLayout(ticks)
-        layout.addWidget(self.facts)
+        line = row((self.threshold, 1), self.value, self.suggest)
+        lengths = (("Low-pass", self.low_pass), ("Widen", self.dilate), ("Edge", self.edge))
+        column(
+            form(("Around", self.map), ("Threshold", line)),
+            row(*((column(title, box, spacing=1), 1) for title, box in lengths)),
+            row(self.fill, self.preview, 1, self.make),
+            self.facts,
+            of=self,
+            spacing=6,
+        )
 
     def _connect(self) -> None:
         session = self.session

@@ -7,7 +7,7 @@ from typing import Any
 from napari.layers import Surface
 from napari.layers.base import LayerLock
 
-from napari_cryoai.ui.kit.layer_kit import put, undisturbed
+from napari_cryoai.ui.kit.layer_kit import put, selection_kept, undisturbed
 from napari_cryoai.ui.maps.layers import one_colour, surface_data, surface_options
 from napari_cryoai.ui.maps.mask_work import Outline
 
@@ -29,9 +29,8 @@ class MaskPreview:
             more = {"opacity": OPACITY, "blending": "translucent", "colormap": one_colour(COLOUR)}
             self.layer = Surface(data, **(options | more))
             self.layer.locked = LayerLock.DELETION
-            selected = set(self.viewer.layers.selection)
-            self.viewer.add_layer(self.layer)
-            self.viewer.layers.selection = selected & set(self.viewer.layers)
+            with selection_kept(self.viewer):
+                self.viewer.add_layer(self.layer)
             return
         with undisturbed(self.viewer):
             self.layer.data = data

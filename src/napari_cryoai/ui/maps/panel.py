@@ -8,22 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QFileDialog,
-    QHBoxLayout,
-    QVBoxLayout,
     QWidget,
 )
 
-from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.isosurface import Mesh
 from napari_cryoai.ui.kit.dock import DockPanel
 from napari_cryoai.ui.kit.empty import EmptyState
-from napari_cryoai.ui.kit.keys import HELP, MAP_KEYS, Bindings, CheatSheet, Key
-from napari_cryoai.ui.kit.parts import Banners, SectionColumn, button, hint
-from napari_cryoai.ui.maps.actions import MapActions
+from napari_cryoai.ui.kit.keys import Actions
+from napari_cryoai.ui.kit.layout import column, row
+from napari_cryoai.ui.kit.parts import SectionColumn, button, hint
 from napari_cryoai.ui.maps.colour_panel import ColourBy
+from napari_cryoai.ui.maps.commands import COMMANDS
 from napari_cryoai.ui.maps.compare import Comparison
 from napari_cryoai.ui.maps.compare_panel import ComparePanel
 from napari_cryoai.ui.maps.compare_swipe import CompareOverlay, canvas_of
@@ -41,7 +38,7 @@ from napari_cryoai.ui.maps.slice_panel import SlicePanel
 from napari_cryoai.ui.maps.sources import FILTER, HalfMapChoice, Source
 from napari_cryoai.ui.maps.surface_panel import SurfacePanel
 from napari_cryoai.ui.maps.surfaces import SurfaceMaker
-from napari_cryoai.ui.micrographs.panels import panel_of
+from napari_cryoai.ui.micrographs.panels import undo_of_another
 
 GREY = "#b4b8c0"
 WHAT_NEXT = (
@@ -66,15 +63,11 @@ class MapPanel(DockPanel):
         self.overlay: CompareOverlay | None = None
         self._raw: dict[OpenMap, tuple[Source | None, Source | None]] = {}
         self._drawn: dict[OpenMap, tuple[Any, ...] | None] = {}
-        self.banners = Banners(self)
         self.opener = MapOpener(self.session, self.background, self.banners, self, self._refresh)
         self._build()
         self._connect()
-        self.actions_ = MapActions(self)
-        self.bindings = Bindings(self.actions_.table(), self._keys())
-        self.bindings.bind(self.viewer)
-        for key in HELP:
-            QShortcut(QKeySequence(key), self, self.show_keys)
+        self.actions_ = Actions(self, COMMANDS, but=undo_of_another(self.viewer))
+        self.actions_.bind(self.viewer)
         self.setMinimumWidth(350)
         set_map_panel(self.viewer, self)
         for opened in self.session.maps:
@@ -107,14 +100,6 @@ class MapPanel(DockPanel):
         section.set_open(True)
         QTimer.singleShot(0, lambda: self.area.ensureWidgetVisible(section))
 
-    def show_keys(self) -> None:
-        """Show all keyboard shortcuts of this panel."""
-        CheatSheet(self, MAP_KEYS).exec()
-
-    def report(self, error: CryoAIError) -> None:
-        """Put up what went wrong and what to do."""
-        self.banners.show_message(str(error), "error")
-
     @property
     def idle(self) -> bool:
         """Whether all that was asked for is on screen."""
@@ -139,18 +124,9 @@ class MapPanel(DockPanel):
         self.edit.draw = self.layers.show_mesh
         self.facts = MapFacts(self.session, self)
         self.close_map = button("Close", self.list.close_current, icon="close", tip="Close the map")
-        bar = QHBoxLayout()
-        bar.setSpacing(4)
-        bar.addWidget(button("Open map…", self.ask_open, icon="folder"), 2)
-        bar.addWidget(self.close_map, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.setSpacing(6)
-        layout.addLayout(bar)
-        layout.addWidget(self.banners)
-        layout.addWidget(self.reading)
-        layout.addWidget(self.list)
-        layout.addWidget(self.compare.strip)
+        bar = row(
+            (button("Open map…", self.ask_open, icon="folder"), 2), (self.close_map, 1), spacing=4
+        )
         self.empty = EmptyState(
             "map",
             "No map yet",
@@ -161,8 +137,9 @@ class MapPanel(DockPanel):
         )
         self.area = self._column()
         self.sections = self.area.sections
-        layout.addWidget(self.empty, 1)
-        layout.addWidget(self.area, 1)
+        head = (bar, self.banners, self.reading, self.list, self.compare.strip)
+        layout = column(*head, (self.empty, 1), (self.area, 1), of=self, spacing=6)
+        layout.setContentsMargins(6, 6, 6, 6)
 
     def _column(self) -> SectionColumn:
         panels = (
@@ -181,7 +158,6 @@ class MapPanel(DockPanel):
 
     def _connect(self) -> None:
         session = self.session
-        self.background.failed.connect(self.report)
         self.maker.made.connect(self._on_made)
         session.added.connect(self._on_added)
         session.removed.connect(self._on_removed)
@@ -190,12 +166,6 @@ class MapPanel(DockPanel):
         session.replaced.connect(self._on_replaced)
         self.comparison.changed.connect(self._on_compared)
         self.denoise.denoised.connect(self._on_denoised)
-
-    def _keys(self) -> tuple[Key, ...]:
-        """The Pick particles panel keeps its own undo."""
-        if panel_of(self.viewer) is None:
-            return MAP_KEYS
-        return tuple(key for key in MAP_KEYS if key.action not in ("undo", "redo"))
 
     def _on_compared(self) -> None:
         """Names and divider need a canvas, which is there once the panel is docked."""
@@ -282,7 +252,7 @@ class MapPanel(DockPanel):
         self.mask.let_go()
         if self.overlay is not None:
             self.overlay.let_go()
-        self.bindings.clear()
+        self.actions_.clear()
         self.layers.let_go()
         self.session.let_go()
         set_map_panel(self.viewer, None)

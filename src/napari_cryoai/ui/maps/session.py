@@ -234,20 +234,8 @@ class MapSession:
         return free[0] if free else COLOURS[len(self.maps) % len(COLOURS)]
 
 
-_SESSIONS = PerViewer(MapSession)
 _PANELS = PanelPerViewer()
-
-
-def map_session_of(viewer: Any) -> MapSession:
-    """The maps of a viewer, for as long as it lives: they outlive the panel."""
-    return _SESSIONS.of(viewer)
-
-
-def map_panel_of(viewer: Any) -> Any | None:
-    """The Map panel of a viewer, if it is open."""
-    return _PANELS.of(viewer)
-
-
-def set_map_panel(viewer: Any, panel: Any | None) -> None:
-    """Let commands and readers find the panel of a viewer; None when it goes."""
-    _PANELS.put(viewer, panel)
+map_session_of = PerViewer(MapSession).of
+"""The maps of a viewer, for as long as it lives: they outlive the panel."""
+map_panel_of, set_map_panel = _PANELS.of, _PANELS.put
+"""The Map panel of a viewer, if it is open; its place, for the panel itself."""

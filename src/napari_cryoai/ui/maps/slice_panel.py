@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QSlider, QWidget
 
+from napari_cryoai.ui.kit.layout import column, row
 from napari_cryoai.ui.kit.parts import hint
 from napari_cryoai.ui.maps.session import AXES, MapSession, OpenMap
 
@@ -26,17 +27,8 @@ class SlicePanel(QWidget):
         self.places = {axis: QLabel(self) for axis in AXES}
         self.rows = {axis: self._row(axis) for axis in AXES}
         self.in_2d = hint("In 2D view, napari's own slider moves the slice.", self)
-        first = QHBoxLayout()
-        first.addWidget(QLabel("Slice", self))
-        first.addWidget(self.way, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(5)
-        column.addLayout(first)
-        for row in self.rows.values():
-            column.addWidget(row)
-        column.addWidget(self.cut)
-        column.addWidget(self.in_2d)
+        way = row("Slice", (self.way, 1))
+        column(way, *self.rows.values(), self.cut, self.in_2d, of=self, spacing=5)
         self.way.currentTextChanged.connect(self._choose)
         self.cut.toggled.connect(self._cut)
         session.current_changed.connect(self.refresh)
@@ -53,8 +45,8 @@ class SlicePanel(QWidget):
             wanted = opened.slice_axis if opened is not None else None
             self.way.setCurrentText(next(w for w, axis in _WAYS.items() if axis == wanted))
             self.cut.setChecked(opened is not None and opened.cut)
-        for axis, row in self.rows.items():
-            row.setVisible(axis in axes)
+        for axis, line in self.rows.items():
+            line.setVisible(axis in axes)
             if opened is not None:
                 self._place(opened, axis)
         self.cut.setVisible(len(axes) == 1)
@@ -76,11 +68,7 @@ class SlicePanel(QWidget):
         place.setMinimumWidth(64)
         place.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         box = QWidget(self)
-        row = QHBoxLayout(box)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(QLabel(axis.upper(), box))
-        row.addWidget(slider, 1)
-        row.addWidget(place)
+        row(axis.upper(), (slider, 1), place, of=box)
         return box
 
     def _choose(self, way: str) -> None:

@@ -10,17 +10,16 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QColorDialog,
     QDoubleSpinBox,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QSizePolicy,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_cryoai.core.isosurface import Mesh
 from napari_cryoai.ui.kit import theme
+from napari_cryoai.ui.kit.layout import column, grid
 from napari_cryoai.ui.kit.parts import button, hint
 from napari_cryoai.ui.maps.level_histogram import LevelHistogram
 from napari_cryoai.ui.maps.session import COLOURS, MapSession, OpenMap
@@ -59,24 +58,14 @@ class SurfacePanel(QWidget):
         self.refresh()
 
     def _build(self) -> None:
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(6)
-        grid.addWidget(QLabel("Level", self), 0, 0)
-        grid.addWidget(self.level, 0, 1)
-        grid.addWidget(self.sigma, 0, 2)
-        grid.addWidget(self.suggested, 0, 3)
-        grid.addWidget(QLabel("Colour", self), 1, 0)
-        grid.addWidget(self.swatches, 1, 1, 1, 3)
-        grid.setColumnStretch(1, 1)
-        grid.setColumnStretch(2, 1)
-        column = self._column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(5)
-        column.addWidget(self.histogram)
-        column.addLayout(grid)
-        column.addWidget(self.encloses)
-        column.addWidget(self.thinned)
-        column.addWidget(self.all_detail)
+        fields = grid(
+            ("Level", self.level, self.sigma, self.suggested),
+            ("Colour", (self.swatches, 3)),
+            stretch=(1, 2),
+            spacing=6,
+        )
+        below = (self.encloses, self.thinned, self.all_detail)
+        self._column = column(self.histogram, fields, *below, of=self, spacing=5)
 
     def add_below_colour(self, widget: QWidget) -> None:
         """Put what else colours the surface below its own colour."""

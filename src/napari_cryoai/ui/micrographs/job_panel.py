@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from qtpy.QtWidgets import QHBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_cryoai.io.micrographs import check_pixel_sizes
 from napari_cryoai.ui.kit.form import as_command_line
 from napari_cryoai.ui.kit.job_panel import JobPanel
 from napari_cryoai.ui.kit.jobs import MakeJob
+from napari_cryoai.ui.kit.layout import row
 from napari_cryoai.ui.kit.parts import button
 from napari_cryoai.ui.micrographs.session import Session
 
@@ -41,10 +42,7 @@ class MicrographJobPanel(JobPanel):
         super().__init__(verb, say, parent, **options)
         self.session = session
         self.start_here = button("This one", self.run_here, tip="Only the one on screen")
-        self.starts = QHBoxLayout()
-        self.starts.setSpacing(4)
-        self.starts.addWidget(self.start, 1)
-        self.starts.addWidget(self.start_here)
+        self.starts = row((self.start, 1), self.start_here, spacing=4)
 
     def job_on(self, names: Sequence[str]) -> MakeJob:
         """The job on some of the micrographs.

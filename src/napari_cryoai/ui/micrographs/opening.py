@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from psygnal import Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QFileDialog, QMenu, QPushButton, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.micrographs import SUFFIXES, check_pixel_sizes
 from napari_cryoai.ui.kit.background import Background
+from napari_cryoai.ui.kit.layout import row
 from napari_cryoai.ui.kit.parts import Banners, button, hint
 from napari_cryoai.ui.micrographs.session import Session
 from napari_cryoai.ui.micrographs.store import Opened, begin, open_set, put_aside, remember
@@ -98,12 +99,7 @@ class OpenBar(QWidget):
         for title, action in more.items():
             menu.addAction(title).triggered.connect(lambda _=False, a=action: a())
         self.more.setMenu(menu)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        row.addWidget(self.folder, 2)
-        row.addWidget(self.files, 1)
-        row.addWidget(self.more)
+        row((self.folder, 2), (self.files, 1), self.more, of=self, spacing=4)
 
     def ask_folder(self) -> None:
         """Choose a folder of micrographs."""
@@ -138,11 +134,7 @@ class PixelSizeBar(QWidget):
         self.field.setToolTip("Side of a pixel of these files, as they are (after any binning)")
         self.apply = button("Set", self._apply)
         self.field.lineEdit().returnPressed.connect(self._apply)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.question, 1)
-        row.addWidget(self.field)
-        row.addWidget(self.apply)
+        row((self.question, 1), self.field, self.apply, of=self)
         session.opened.connect(self.refresh)
         session.pixel_size_changed.connect(self.refresh)
         self.refresh()

@@ -22,6 +22,11 @@ def panel_of(viewer: Any) -> Any | None:
     return _PANELS.of(viewer)
 
 
+def undo_of_another(viewer: Any) -> tuple[str, ...]:
+    """The commands whose keys another panel leaves to the Pick particles panel, if that is open."""
+    return () if panel_of(viewer) is None else ("undo", "redo")
+
+
 def set_panel(viewer: Any, panel: Any) -> None:
     """Let commands, readers and other panels find the panel of a viewer."""
     _PANELS.put(viewer, panel)

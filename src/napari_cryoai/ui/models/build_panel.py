@@ -6,14 +6,15 @@ from collections.abc import Callable
 from functools import partial
 
 from qtpy.QtCore import QEvent, QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.jobs.progress import Job, Progress
 from napari_cryoai.ui.kit.background import Background
 from napari_cryoai.ui.kit.engine_panel import EnginePanel
 from napari_cryoai.ui.kit.form import as_command_line
-from napari_cryoai.ui.kit.parts import button, stack
+from napari_cryoai.ui.kit.layout import column, form
+from napari_cryoai.ui.kit.parts import button, drop_down
 from napari_cryoai.ui.maps.session import MapSession, OpenMap
 from napari_cryoai.ui.maps.sources import file_for_command
 from napari_cryoai.ui.models.build_sequences import SequencesBox
@@ -58,10 +59,7 @@ class BuildPanel(EnginePanel):
     ):
         super().__init__("Build", background, say, load, parent)
         self.maps = maps
-        self.map = QComboBox(self)
-        self.map.setAccessibleName("Map")
-        self.map.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.map.setMinimumContentsLength(12)
+        self.map = drop_down("Map", self, 12)
         self.open_map = button("Open map…", open_map, icon="folder")
         self.sequences = SequencesBox(self)
         self._build()
@@ -131,20 +129,8 @@ class BuildPanel(EnginePanel):
     # --------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        top = QFormLayout()
-        top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        top.addRow("Map", self.map)
-        stack(
-            self,
-            top,
-            self.advice,
-            self.open_map,
-            self.sequences,
-            self.forms,
-            self.start,
-            self.job,
-            self.section,
-        )
+        above = (form(("Map", self.map)), self.advice, self.open_map, self.sequences)
+        column(*above, self.forms, self.start, self.job, self.section, of=self, spacing=6)
 
     def _connect(self) -> None:
         for signal in (self.maps.added, self.maps.removed, self.maps.current_changed):

@@ -8,11 +8,9 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QPlainTextEdit,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -21,6 +19,7 @@ from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.io.fasta import MAX_COPIES, Entry, ignored, parse_fasta, polymers_of
 from napari_cryoai.io.guards import read_text
 from napari_cryoai.ui.kit import theme
+from napari_cryoai.ui.kit.layout import column, row
 from napari_cryoai.ui.kit.parts import button, counted, hint
 
 FILTER = "Sequences (*.fasta *.fa *.faa *.seq *.txt);;All files (*)"
@@ -57,17 +56,8 @@ class SequencesBox(QWidget):
         self._grid.setHorizontalSpacing(8)
         self._grid.setColumnStretch(0, 1)
         self._rows: list[QWidget] = []
-        head = QHBoxLayout()
-        head.addWidget(QLabel("Sequences", self))
-        head.addStretch(1)
-        head.addWidget(button("Open FASTA…", self.ask_open, icon="folder"))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        column.addLayout(head)
-        column.addWidget(self.text)
-        column.addLayout(self._grid)
-        column.addWidget(self.words)
+        head = row("Sequences", 1, button("Open FASTA…", self.ask_open, icon="folder"))
+        column(head, self.text, self._grid, self.words, of=self, spacing=4)
         self._timer = QTimer(self, interval=_READ_MS, singleShot=True)
         self._timer.timeout.connect(self.read)
         self.text.textChanged.connect(self._on_text)
@@ -160,8 +150,8 @@ class SequencesBox(QWidget):
         spin.valueChanged.connect(lambda _n: self._say())
         spin.valueChanged.connect(lambda _n: self.changed.emit())
         self.copies[i] = spin
-        for column, widget in enumerate((name, length, spin)):
-            self._grid.addWidget(widget, i, column)
+        for at, widget in enumerate((name, length, spin)):
+            self._grid.addWidget(widget, i, at)
             self._rows.append(widget)
 
     def _say(self) -> None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
-    QFormLayout,
-    QHBoxLayout,
     QLabel,
-    QSizePolicy,
     QSlider,
-    QVBoxLayout,
     QWidget,
 )
 
+from napari_cryoai.ui.kit.layout import column, form, row
+from napari_cryoai.ui.kit.parts import drop_down
 from napari_cryoai.ui.maps.colour_panel import ColourBar
 from napari_cryoai.ui.models.layers import Glass
 from napari_cryoai.ui.models.session import ModelSession, Shown
@@ -35,8 +32,8 @@ class ModelColours(QWidget):
         super().__init__(parent)
         self.session = session
         self.glass = glass
-        self.by = _box("Colour the model by", self)
-        self.side_chains = _box("Side chains", self)
+        self.by = drop_down("Colour the model by", self, 12)
+        self.side_chains = drop_down("Side chains", self, 12)
         self.side_chains.addItems(SIDE_CHAINS.values())
         self.bar = ColourBar(self)
         self.keys = QLabel(self)
@@ -88,25 +85,16 @@ class ModelColours(QWidget):
         self.keys.setText(_keys(colours.keys))
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Colour by", self.by)
-        maps = QHBoxLayout()
-        maps.addWidget(self.see_through)
-        maps.addWidget(self.opacity, 1)
-        below = QFormLayout()
-        below.setContentsMargins(0, 0, 0, 0)
-        below.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        below.addRow("Side chains", self.side_chains)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(5)
-        column.addLayout(form)
-        column.addWidget(self.bar)
-        column.addWidget(self.keys)
-        column.addLayout(below)
-        column.addLayout(maps)
+        maps = row(self.see_through, (self.opacity, 1))
+        column(
+            form(("Colour by", self.by)),
+            self.bar,
+            self.keys,
+            form(("Side chains", self.side_chains)),
+            maps,
+            of=self,
+            spacing=5,
+        )
 
     def _on_side_chains(self, index: int) -> None:
         if self.session.current is not None:
@@ -116,14 +104,6 @@ class ModelColours(QWidget):
         self.opacity.setEnabled(self.see_through.isChecked())
         self.glass.opacity = self.opacity.value() / 100 if self.see_through.isChecked() else 1.0
         self.glass.apply()
-
-
-def _box(name: str, parent: QWidget) -> QComboBox:
-    box = QComboBox(parent)
-    box.setAccessibleName(name)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    box.setMinimumContentsLength(12)
-    return box
 
 
 def _keys(keys: tuple[tuple[str, str], ...]) -> str:

@@ -8,11 +8,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_cryoai.core.atomic_model import AtomicModel
 from napari_cryoai.ui.kit.background import Background
-from napari_cryoai.ui.kit.parts import button, counted, hint
+from napari_cryoai.ui.kit.layout import column, form
+from napari_cryoai.ui.kit.parts import button, counted, drop_down, hint
 from napari_cryoai.ui.models.colouring import MATCHES, REFERENCE
 from napari_cryoai.ui.models.session import ModelSession, OpenModel
 
@@ -46,23 +47,13 @@ class ModelComparePanel(QWidget):
         super().__init__(parent)
         self.session = session
         self.background = background
-        self.other = QComboBox(self)
-        self.other.setAccessibleName("Reference model")
-        self.other.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.other = drop_down("Reference model", self)
         self.start = button(
             "Compare", self.compare,
             tip=f"CA within {RADIUS_A:g} Å of each other, where they lie, are matched one to one",
         )  # fmt: skip
         self.words = hint("", self)
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Reference", self.other)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(form)
-        column.addWidget(self.start)
-        column.addWidget(self.words)
+        column(form(("Reference", self.other)), self.start, self.words, of=self)
         for signal in (session.added, session.removed, session.current_changed, session.replaced):
             signal.connect(self.refresh)
         self.refresh()

@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.ui.kit.background import Background
 from napari_cryoai.ui.kit.jobs import JobBar, JobRunner
+from napari_cryoai.ui.kit.layout import column, grid
 from napari_cryoai.ui.kit.parts import button, counted, hint
 from napari_cryoai.ui.models import edit_work as work
 from napari_cryoai.ui.models.points import Handles
@@ -47,10 +48,7 @@ class ModelEditPanel(QWidget):
         parent: QWidget | None = None,
     ):
         super().__init__(parent)
-        self.session = session
-        self.background = background
-        self.say = say
-        self.density = density
+        self.session, self.background, self.say, self.density = session, background, say, density
         self.busy = False
         self.handles = Handles(viewer, session, self._dragged, self.delete)
         self.runner = JobRunner(self)
@@ -160,23 +158,15 @@ class ModelEditPanel(QWidget):
             "Rebuild all atoms", self.refit,
             tip="Side chains and main chain anew, in the density of the map",
         )  # fmt: skip
-        rows: tuple[tuple[str, tuple[QPushButton, ...]], ...] = (
-            ("Residue", tuple(self.buttons[n] for n in ("before", "after", "delete"))),
-            ("Fragment", tuple(self.buttons[n] for n in ("cut", "join", "reverse"))),
-            ("Register", tuple(self.buttons[n] for n in ("back", "on"))),
-            ("", (self.handles_button, self.undo_button, self.redo_button)),
+        b = self.buttons
+        fields = grid(
+            ("Residue", b["before"], b["after"], b["delete"]),
+            ("Fragment", b["cut"], b["join"], b["reverse"]),
+            ("Register", b["back"], b["on"]),
+            ("", self.handles_button, self.undo_button, self.redo_button),
         )
-        grid = QGridLayout()
-        grid.setSpacing(4)
-        for i, (title, widgets) in enumerate(rows):
-            grid.addWidget(QLabel(title, self), i, 0)
-            for k, widget in enumerate(widgets):
-                grid.addWidget(widget, i, k + 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(5)
-        for part in (self.words, grid, self.refit_button, self.job):
-            (column.addLayout if part is grid else column.addWidget)(part)
+        fields.setSpacing(4)
+        column(self.words, fields, self.refit_button, self.job, of=self, spacing=5)
 
     def _connect(self) -> None:
         session = self.session

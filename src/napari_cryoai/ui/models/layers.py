@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_cryoai.core.ribbon import Ribbon
 from napari_cryoai.core.sticks import Sticks
-from napari_cryoai.ui.kit.layer_kit import undisturbed
+from napari_cryoai.ui.kit.layer_kit import selection_kept, undisturbed
 from napari_cryoai.ui.maps.layers import UNITS
 from napari_cryoai.ui.models.colouring import SELECTED, rgb_of
 from napari_cryoai.ui.models.drawing import (
@@ -232,14 +232,13 @@ class ModelLayers:
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
-        """We ourselves add or remove layers: the list's selection stays as it is."""
-        before, selected = self._ours, set(self.viewer.layers.selection)
-        self._ours = True
-        try:
-            yield
-        finally:
-            self._ours = before
-            self.viewer.layers.selection = selected & set(self.viewer.layers)
+        """We ourselves add or remove layers."""
+        before, self._ours = self._ours, True
+        with selection_kept(self.viewer):
+            try:
+                yield
+            finally:
+                self._ours = before
 
     def _on_removed(self, opened: OpenModel) -> None:
         with self._at_work():

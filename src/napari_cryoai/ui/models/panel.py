@@ -9,23 +9,23 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QTimer
-from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_cryoai.core.atomic_model import AtomicModel
 from napari_cryoai.core.density_map import DensityMap
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.ui.kit.dock import DockPanel
-from napari_cryoai.ui.kit.keys import HELP, Bindings, CheatSheet, Key
-from napari_cryoai.ui.kit.parts import Banners, SectionColumn, button, hint
+from napari_cryoai.ui.kit.keys import Actions
+from napari_cryoai.ui.kit.layout import column, row
+from napari_cryoai.ui.kit.parts import SectionColumn, button, hint
 from napari_cryoai.ui.maps.session import map_panel_of, map_session_of
-from napari_cryoai.ui.micrographs.panels import panel_of
-from napari_cryoai.ui.models.actions import MODEL_KEYS, ModelActions
+from napari_cryoai.ui.micrographs.panels import undo_of_another
 from napari_cryoai.ui.models.build_panel import BuildPanel
 from napari_cryoai.ui.models.build_work import Outcome
 from napari_cryoai.ui.models.camera import SPAN_A, Flight
 from napari_cryoai.ui.models.colour_panel import ModelColours
 from napari_cryoai.ui.models.colouring import Q
+from napari_cryoai.ui.models.commands import COMMANDS
 from napari_cryoai.ui.models.compare_panel import ModelComparePanel
 from napari_cryoai.ui.models.edit_panel import ModelEditPanel
 from napari_cryoai.ui.models.edit_work import scored
@@ -60,17 +60,13 @@ class ModelPanel(DockPanel):
         self.layers = ModelLayers(self.viewer, self.session)
         self.glass = Glass(self.viewer, self._any_shown)
         self.flight = Flight(self.viewer, self)
-        self.banners = Banners(self)
         self._preview: OpenModel | None = None
         self.scoring = False
         self.opener = ModelOpener(self.session, self.background, self.banners, self._refresh)
         self._build()
         self._connect()
-        self.actions_ = ModelActions(self)
-        self.bindings = Bindings(self.actions_.table(), self._keys())
-        self.bindings.bind(self.viewer)
-        for key in HELP:
-            QShortcut(QKeySequence(key), self, self.show_keys)
+        self.actions_ = Actions(self, COMMANDS, but=undo_of_another(self.viewer))
+        self.actions_.bind(self.viewer)
         self.setMinimumWidth(350)
         set_model_panel(self.viewer, self)
         self._refresh()
@@ -129,14 +125,6 @@ class ModelPanel(DockPanel):
         section.set_open(True)
         QTimer.singleShot(0, lambda: self.area.ensureWidgetVisible(section))
 
-    def show_keys(self) -> None:
-        """Show all keyboard shortcuts of this panel."""
-        CheatSheet(self, MODEL_KEYS).exec()
-
-    def report(self, error: CryoAIError) -> None:
-        """Put up what went wrong and what to do."""
-        self.banners.show_message(str(error), "error")
-
     def pick(self, position_A: Any, direction: Any) -> bool:
         """Select the residue that a line of sight meets first; whether there is one."""
         found: tuple[float, OpenModel, int] | None = None
@@ -183,27 +171,17 @@ class ModelPanel(DockPanel):
         self.close_button = button(
             "Close", self.list.close_current, icon="close", tip="Close the model"
         )
-        bar = QHBoxLayout()
-        bar.setSpacing(4)
-        for widget, share in ((self.open_button, 2), (self.save_button, 1), (self.close_button, 1)):
-            bar.addWidget(widget, share)
+        buttons = ((self.open_button, 2), (self.save_button, 1), (self.close_button, 1))
+        bar = row(*buttons, spacing=4)
         self.area = self._column()
         self.sections = self.area.sections
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.setSpacing(6)
-        layout.addLayout(bar)
-        for widget in (self.banners, self.reading, self.list, self.facts):
-            layout.addWidget(widget)
-        layout.addWidget(self.area, 1)
+        head = (bar, self.banners, self.reading, self.list, self.facts)
+        column(*head, (self.area, 1), of=self, spacing=6).setContentsMargins(6, 6, 6, 6)
 
     def _residues(self) -> QWidget:
         """The table, and what adds to it."""
         body = QWidget(self)
-        column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.table)
-        column.addWidget(self.score_button)
+        column(self.table, self.score_button, of=body)
         return body
 
     def _column(self) -> SectionColumn:
@@ -221,7 +199,6 @@ class ModelPanel(DockPanel):
 
     def _connect(self) -> None:
         session = self.session
-        self.background.failed.connect(self.report)
         for signal in (session.added, session.removed, session.replaced, session.shown_differently):
             signal.connect(self._on_models)
         session.current_changed.connect(self._refresh)
@@ -230,12 +207,6 @@ class ModelPanel(DockPanel):
         self.build.ended.connect(self._forget_trace)
         session.selected_changed.connect(self._on_selected)
         self.viewer.mouse_drag_callbacks.append(self._on_mouse)
-
-    def _keys(self) -> tuple[Key, ...]:
-        """The Pick particles panel keeps its own undo."""
-        if panel_of(self.viewer) is None:
-            return MODEL_KEYS
-        return tuple(key for key in MODEL_KEYS if key.action not in ("undo", "redo"))
 
     def _on_traced(self, content: Content) -> None:
         """Show the trace, until the model is there."""
@@ -342,7 +313,7 @@ class ModelPanel(DockPanel):
         self.edit.let_go()
         self._forget_trace()
         self.glass.let_go()
-        self.bindings.clear()
+        self.actions_.clear()
         self.layers.let_go()
         self.session.let_go()
         set_model_panel(self.viewer, None)

@@ -219,20 +219,8 @@ def _found_again(places_A: NDArray[np.float64], ca_A: NDArray[np.float64]) -> Ro
     return np.unique(near)
 
 
-_SESSIONS = PerViewer(ModelSession)
 _PANELS = PanelPerViewer()
-
-
-def model_session_of(viewer: Any) -> ModelSession:
-    """The models of a viewer, for as long as it lives: they outlive the panel."""
-    return _SESSIONS.of(viewer)
-
-
-def model_panel_of(viewer: Any) -> Any | None:
-    """The Build model panel of a viewer, if it is open."""
-    return _PANELS.of(viewer)
-
-
-def set_model_panel(viewer: Any, panel: Any | None) -> None:
-    """Let commands and readers find the panel of a viewer; None when it goes."""
-    _PANELS.put(viewer, panel)
+model_session_of = PerViewer(ModelSession).of
+"""The models of a viewer, for as long as it lives: they outlive the panel."""
+model_panel_of, set_model_panel = _PANELS.of, _PANELS.put
+"""The Build model panel of a viewer, if it is open; its place, for the panel itself."""

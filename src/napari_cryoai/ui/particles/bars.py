@@ -8,7 +8,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QHBoxLayout,
     QLabel,
     QSlider,
     QToolButton,
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
 from superqt import QFlowLayout
 
 from napari_cryoai.ui.kit import icons, theme
+from napari_cryoai.ui.kit.layout import row
 from napari_cryoai.ui.kit.parts import button, hint
 
 SORTS = (
@@ -90,11 +90,7 @@ def _flow(bar: QWidget, *groups: tuple[QWidget, ...]) -> None:
     flow.setVerticalSpacing(5)
     for widgets in groups:
         group = QWidget(bar)
-        row = QHBoxLayout(group)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(5)
-        for widget in widgets:
-            row.addWidget(widget)
+        row(*widgets, of=group, spacing=5)
         flow.addWidget(group)
 
 

@@ -8,16 +8,8 @@ from napari_cryoai.ui.kit.dock import lie_below
 from napari_cryoai.ui.kit.per_viewer import PanelPerViewer
 
 _PANELS = PanelPerViewer()
-
-
-def particle_panel_of(viewer: Any) -> Any | None:
-    """The Particles panel of a viewer, if it is open."""
-    return _PANELS.of(viewer)
-
-
-def set_particle_panel(viewer: Any, panel: Any | None) -> None:
-    """Let others find the panel of a viewer; None when it goes."""
-    _PANELS.put(viewer, panel)
+particle_panel_of, set_particle_panel = _PANELS.of, _PANELS.put
+"""The Particles panel of a viewer, if it is open; its place, for the panel itself."""
 
 
 def open_particle_panel(viewer: Any) -> Any | None:

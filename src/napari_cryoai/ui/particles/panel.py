@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QSizePolicy, QWidget
 
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.io.particle_stacks import read_particles, write_particles
 from napari_cryoai.ui.kit.dock import DockPanel
+from napari_cryoai.ui.kit.keys import shortcut
+from napari_cryoai.ui.kit.layout import column
 from napari_cryoai.ui.kit.links import Links
-from napari_cryoai.ui.kit.parts import Banners, counted, hint
+from napari_cryoai.ui.kit.parts import counted, hint
 from napari_cryoai.ui.micrographs.panels import companions_of, join, panel_of, part, session_of
 from napari_cryoai.ui.micrographs.session import Session
 from napari_cryoai.ui.particles.bars import ParticleFoot, ParticleHead
@@ -122,10 +123,6 @@ class ParticlePanel(DockPanel):
         elif layers is not None and tries and not self._closed:
             QTimer.singleShot(_RETRY_MS, lambda: self._mark(pick, tries - 1))
 
-    def report(self, error: CryoAIError) -> None:
-        """Put up what went wrong and what to do."""
-        self.banners.show_message(str(error), "error")
-
     def undo(self) -> None:
         """Take back the last step."""
         if self.particles is not None:
@@ -147,25 +144,18 @@ class ParticlePanel(DockPanel):
     # Layout -------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.banners = Banners(self)
         self.grid = ParticleGrid(self)
         self.pages = PageReader(self.grid, self.background, self._unreadable)
         self.head = ParticleHead(self.ask_open, self.grid.wanted_side, self)
         self.foot = ParticleFoot(self.ask_save, self)
         self.empty = hint(WHAT_NEXT, self)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        layout = QVBoxLayout(self)
+        body = ((self.empty, 1), (self.grid, 1))
+        layout = column(self.head, self.banners, *body, self.foot, of=self, spacing=5)
         layout.setContentsMargins(6, 4, 6, 6)
-        layout.setSpacing(5)
-        layout.addWidget(self.head)
-        layout.addWidget(self.banners)
-        layout.addWidget(self.empty, 1)
-        layout.addWidget(self.grid, 1)
-        layout.addWidget(self.foot)
 
     def _connect(self) -> None:
         head, foot, grid = self.head, self.foot, self.grid
-        self.background.failed.connect(self.report)
         grid.judged.connect(self._judge)
         grid.located.connect(self.locate)
         grid.page_changed.connect(self._refresh_page)
@@ -178,10 +168,8 @@ class ParticlePanel(DockPanel):
         foot.on.clicked.connect(lambda: grid.turn_to(grid.page + 1))
         foot.undo.clicked.connect(self.undo)
         foot.redo.clicked.connect(self.redo)
-        for sequence, action in (("Ctrl+Z", self.undo), ("Ctrl+Shift+Z", self.redo)):
-            shortcut = QShortcut(QKeySequence(sequence), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(action)
+        shortcut(self, "Ctrl+Z", self.undo)
+        shortcut(self, "Ctrl+Shift+Z", self.redo)
         self._relink_later = QTimer(self, interval=50, singleShot=True)
         self._relink_later.timeout.connect(self._relink)
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QLabel, QWidget
 from superqt.utils import qthrottled
 
 from napari_cryoai.core.document import PickFilters
@@ -17,6 +17,7 @@ from napari_cryoai.core.picks import PickTable
 from napari_cryoai.picking.evaluate import Comparison, compare
 from napari_cryoai.ui.kit.background import Background
 from napari_cryoai.ui.kit.curve_plot import CurvePlot
+from napari_cryoai.ui.kit.layout import column
 from napari_cryoai.ui.kit.parts import button, hint
 from napari_cryoai.ui.micrographs.layers import PickLayers
 from napari_cryoai.ui.micrographs.session import Session
@@ -146,16 +147,10 @@ class ComparePanel(QWidget):
             self.overlay.draw(self.result.picks, self.result.reference, self.result.shown)
 
     def _build(self) -> None:
-        form = QFormLayout()
-        form.addRow("Match within", self.radius)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(5)
-        layout.addWidget(self.load)
-        layout.addWidget(self.empty)
-        layout.addLayout(form)
-        for widget in (self.figures, self.plot, self.draw, self.legend):
-            layout.addWidget(widget)
+        radius = QFormLayout()
+        radius.addRow("Match within", self.radius)
+        results = (self.figures, self.plot, self.draw, self.legend)
+        column(self.load, self.empty, radius, *results, of=self, spacing=5)
 
 
 def _figures(result: Agreement) -> str:

@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QLabel,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -23,6 +22,7 @@ from napari_cryoai.core.micrograph import Micrograph
 from napari_cryoai.core.picks import PickTable
 from napari_cryoai.io.picks import FORMATS, write_picks
 from napari_cryoai.ui.kit.background import Background
+from napari_cryoai.ui.kit.layout import column
 from napari_cryoai.ui.kit.parts import button, counted, hint
 from napari_cryoai.ui.micrographs.session import Session
 
@@ -38,9 +38,7 @@ class ExportPanel(QWidget):
         parent: QWidget | None = None,
     ):
         super().__init__(parent)
-        self.session = session
-        self.background = background
-        self.report = report
+        self.session, self.background, self.report = session, background, report
         self.formats = QComboBox(self)
         for known in FORMATS:
             self.formats.addItem(f"{known.name} ({known.suffixes[0]})", known.name)
@@ -56,12 +54,7 @@ class ExportPanel(QWidget):
         )
         form = QFormLayout()
         form.addRow("Format", self.formats)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
-        layout.addWidget(self.about)
-        layout.addWidget(self.count)
-        layout.addWidget(self.export)
+        column(form, self.about, self.count, self.export, of=self)
         for signal in (session.filters_changed, session.picks_changed, session.opened):
             signal.connect(self.refresh)
         self._explain()

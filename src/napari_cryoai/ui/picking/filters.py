@@ -10,9 +10,7 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
-    QVBoxLayout,
     QWidget,
 )
 from superqt import QLabeledDoubleSlider
@@ -20,8 +18,9 @@ from superqt.utils import qdebounced, qthrottled
 
 from napari_cryoai.core.picks import Source
 from napari_cryoai.ui.kit import theme
-from napari_cryoai.ui.kit.keys import shortcut_of
+from napari_cryoai.ui.kit.layout import column, row
 from napari_cryoai.ui.micrographs.session import Session
+from napari_cryoai.ui.picking.commands import COMMANDS
 from napari_cryoai.ui.picking.histogram import ScoreHistogram
 
 
@@ -47,29 +46,21 @@ class FilterPanel(QWidget):
         self.show_hidden = QCheckBox("Show rejected picks in grey", self)
         self.hide_junk.setToolTip("Junk: carbon, ice and aggregates, as the picker found them")
         self.show_hidden.setToolTip(
-            "Picks that were rejected, or lie on junk or painted regions" + shortcut_of("grey")
+            "Picks that were rejected, or lie on junk or painted regions"
+            + COMMANDS.shortcut_of("grey")
         )
         self._build()
         self._connect()
         self.refresh()
 
     def _build(self) -> None:
-        row = QHBoxLayout()
-        row.addWidget(self.counts, 1)
-        row.addWidget(self.unit)
-        row.addWidget(self.threshold)
         form = QFormLayout()
         form.setSpacing(4)
         form.addRow("Min. distance (Å)", self.min_distance)
         form.addRow("Edge margin (Å)", self.edge_margin)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(5)
-        layout.addWidget(self.histogram)
-        layout.addLayout(row)
-        layout.addLayout(form)
-        layout.addWidget(self.hide_junk)
-        layout.addWidget(self.show_hidden)
+        score = row((self.counts, 1), self.unit, self.threshold)
+        boxes = (self.hide_junk, self.show_hidden)
+        column(self.histogram, score, form, *boxes, of=self, spacing=5)
 
     def _connect(self) -> None:
         session = self.session

@@ -8,14 +8,11 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QSplitter,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -23,10 +20,12 @@ from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.core.picks import PickTable
 from napari_cryoai.io.micrographs import is_micrograph
 from napari_cryoai.picking.pick import PickResult
-from napari_cryoai.ui.kit import keys, theme
+from napari_cryoai.ui.kit import theme
 from napari_cryoai.ui.kit.dock import DockPanel
 from napari_cryoai.ui.kit.empty import EmptyState
-from napari_cryoai.ui.kit.parts import Banners, SectionColumn, button
+from napari_cryoai.ui.kit.keys import Actions
+from napari_cryoai.ui.kit.layout import column, row
+from napari_cryoai.ui.kit.parts import SectionColumn, button
 from napari_cryoai.ui.kit.settings import setting
 from napari_cryoai.ui.learning.panel import LearnPanel
 from napari_cryoai.ui.learning.review_dock import ReviewDock
@@ -42,7 +41,7 @@ from napari_cryoai.ui.micrographs.pick_run import words_for
 from napari_cryoai.ui.micrographs.sample_data import sample_folder
 from napari_cryoai.ui.micrographs.session import Session
 from napari_cryoai.ui.micrographs.sight import Sight
-from napari_cryoai.ui.picking.actions import Actions
+from napari_cryoai.ui.picking.commands import COMMANDS
 from napari_cryoai.ui.picking.compare import ComparePanel
 from napari_cryoai.ui.picking.export import ExportPanel
 from napari_cryoai.ui.picking.filters import FilterPanel
@@ -61,7 +60,13 @@ WHAT_NEXT = (
 
 
 class PickParticles(DockPanel):
-    """Open micrographs, pick, correct, compare, export."""
+    """Open micrographs, pick, correct, compare, export.
+
+    Attributes
+    ----------
+    visited
+        Ids of the uncertain picks of the micrograph on screen that the user has been to.
+    """
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None):
         super().__init__(parent)
@@ -73,11 +78,10 @@ class PickParticles(DockPanel):
         self.tools = Tools(self.layers)
         self.learn_run = LearnRun(self.session, self.background)
         self.learn_view = LearnView(self.learn_run, self.layers)
-        self.banners = Banners(self)
         self.opener = Opener(self.session, self.background, self.banners)
         self.importer = Importer(self.session, self.background, self.banners)
-        self.actions_ = Actions(self)
-        self.bindings = keys.Bindings(self.actions_.table())
+        self.actions_ = Actions(self, COMMANDS)
+        self.visited: list[int] = []
         self._build()
         self._connect()
         self.setMinimumWidth(330)
@@ -111,10 +115,6 @@ class PickParticles(DockPanel):
         """Put up a message."""
         self.banners.show_message(text)
 
-    def report(self, error: CryoAIError) -> None:
-        """Put up what went wrong and what to do."""
-        self.opener.report(error)
-
     def status(self, text: str) -> None:
         """A word in napari's status line."""
         self.viewer.status = text
@@ -139,17 +139,13 @@ class PickParticles(DockPanel):
         """Show the doubtful picks of the micrograph on screen below it, one after the other."""
         self.review.open()
 
-    def show_keys(self) -> None:
-        """Show the cheat sheet."""
-        keys.CheatSheet(self).exec()
-
     # Layout -------------------------------------------------------------------------------------
 
     def _build(self) -> None:
         self.bar = OpenBar(
             self.open,
             {"Import picks…": self.ask_import, "Simulated sample": self.open_sample,
-             "Keyboard shortcuts (?)": self.show_keys},
+             "Keyboard shortcuts (?)": self.actions_.show_keys},
             self,
         )  # fmt: skip
         self.pixel_size = PixelSizeBar(self.session, self)
@@ -166,43 +162,32 @@ class PickParticles(DockPanel):
         self.filtered = QCheckBox("Filter the image", self)
         self.filtered.setToolTip(
             "Show a copy low-passed to 20 Å with an even background; the data stay as they are"
-            + keys.shortcut_of("filter")
+            + COMMANDS.shortcut_of("filter")
         )
         self.filtered.setChecked(bool(setting("filter_image", True)))
         self.navigator.filtered = self.filtered.isChecked()
-        self.tool_bar = ToolBar(self.tools, self.actions_.undo, self.actions_.redo, self)
+        self.tool_bar = ToolBar(self.tools, self.actions_, self)
         self.pick = PickPanel(self.session, self.banners.show_message, self)
         self.learn = LearnPanel(
-            self.learn_run, self.learn_view, self.pick.picking, self.report, self.say, self
-        )
+            self.learn_run, self.learn_view, self.pick.picking, self.report, self.say,
+            self.actions_.shortcut_of, self,
+        )  # fmt: skip
         self.review = ReviewDock(self.viewer, self.learn_run, self.navigator)
         self.filters = FilterPanel(self.session, self)
         self.compare = ComparePanel(
             self.session, self.layers, self.background, self.ask_reference, self
         )
         self.export = ExportPanel(self.session, self.background, self.banners.show_message, self)
-        layout = QVBoxLayout(self)
+        head = (self.bar, self.banners, self.pixel_size)
+        layout = column(*head, (self.empty, 1), (self._working(), 1), of=self, spacing=6)
         layout.setContentsMargins(6, 6, 6, 6)
-        layout.setSpacing(6)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.banners)
-        layout.addWidget(self.pixel_size)
-        layout.addWidget(self.empty, 1)
-        layout.addWidget(self._working(), 1)
 
     def _working(self) -> QWidget:
         """All that makes sense only with micrographs open."""
         self.working = QWidget(self)
         lower = QWidget(self)
-        row = QHBoxLayout()
-        row.addWidget(self.summary, 1)
-        row.addWidget(self.filtered)
-        column = QVBoxLayout(lower)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(5)
-        column.addLayout(row)
-        column.addWidget(self.tool_bar)
-        column.addWidget(self._column(), 1)
+        head = row((self.summary, 1), self.filtered)
+        column(head, self.tool_bar, (self._column(), 1), of=lower, spacing=5)
         self.list.setMinimumHeight(3 * ROW)
         split = QSplitter(Qt.Orientation.Vertical, self.working)
         split.setChildrenCollapsible(False)
@@ -211,9 +196,7 @@ class PickParticles(DockPanel):
         split.setStretchFactor(0, 1)
         split.setStretchFactor(1, 3)
         split.setSizes([6 * ROW, 20 * ROW])
-        layout = QVBoxLayout(self.working)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(split)
+        column(split, of=self.working)
         return self.working
 
     def _column(self) -> SectionColumn:
@@ -235,7 +218,6 @@ class PickParticles(DockPanel):
 
     def _connect(self) -> None:
         session, run = self.session, self.pick.picking
-        self.background.failed.connect(self.report)
         session.opened.connect(self._on_opened)
         session.current_changed.connect(self._on_current)
         session.picks_changed.connect(self._on_picks)
@@ -253,9 +235,7 @@ class PickParticles(DockPanel):
         self._connect_learning()
         run.runner.progressed.connect(lambda _p: self._refresh_rows())
         run.runner.done.connect(self._on_done)
-        self.bindings.bind(self.viewer)
-        for key in keys.HELP:
-            QShortcut(QKeySequence(key), self, self.show_keys)
+        self.actions_.bind(self.viewer)
         later = QTimer(self, interval=800, singleShot=True)
         later.timeout.connect(self.sight.note)
         self.viewer.scene.camera.events.connect(lambda _e: later.start())
@@ -272,7 +252,7 @@ class PickParticles(DockPanel):
         self.opener.leaving.connect(run.cancel)
         self.navigator.shown.connect(lambda _view: self.learn_view.refresh())
         self.learn.weights_changed.connect(self._on_weights)
-        self.learn.review_wanted.connect(self.actions_.review)
+        self.learn.review_wanted.connect(partial(self.actions_.do, "review"))
         self.learn_view.turned.connect(self._on_before)
         for runner in (run.runner, self.pick.picking.runner):
             for signal in (runner.started, runner.ended):
@@ -309,7 +289,7 @@ class PickParticles(DockPanel):
         self._refresh_all()
 
     def _on_current(self, _name: str) -> None:
-        self.actions_.forget_visited()
+        self.visited.clear()
         self.list.show_current()
         self._refresh_summary()
 
@@ -335,7 +315,7 @@ class PickParticles(DockPanel):
     def _on_layers(self) -> None:
         for layer in (self.layers.image, self.layers.points, self.layers.excluded):
             if layer is not None:
-                self.bindings.bind(layer)
+                self.actions_.bind(layer)
         self.viewer.canvas.overlays.scale_bar.visible = True
 
     def _on_read(self, view: View) -> None:
@@ -385,7 +365,7 @@ class PickParticles(DockPanel):
         self.learn_run.cancel()
         self.learn_view.release()
         self.review.release()
-        self.bindings.clear()
+        self.actions_.clear()
         self.layers.let_go()
         _let_go(self.session)
         leave(self.viewer)

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QWidget
 from napari_cryoai.core.errors import CryoAIError
 from napari_cryoai.picking.pick import PickParams, PickResult
 from napari_cryoai.ui.kit.jobs import MakeJob
-from napari_cryoai.ui.kit.parts import stack
+from napari_cryoai.ui.kit.layout import column
 from napari_cryoai.ui.kit.settings import setting
 from napari_cryoai.ui.micrographs.job_panel import MicrographJobPanel
 from napari_cryoai.ui.micrographs.pick_run import PickRun
@@ -34,7 +34,8 @@ class PickPanel(MicrographJobPanel):
         self._held = False
         self.ask_for(PickParams)
         self.form.set("detector", setting("detector", "transformer"))
-        stack(self, self.forms, self.starts, self.advice, self.job, self.section)
+        parts = (self.forms, self.starts, self.advice, self.job, self.section)
+        column(*parts, of=self, spacing=6)
         self.runner.done.connect(self._say_diameter)
         session.opened.connect(self.refresh)
         session.pixel_size_changed.connect(self.refresh)
