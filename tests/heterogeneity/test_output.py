@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,6 +54,23 @@ def test_a_model_comes_back(tmp_path, head):
     assert again.table.names.tolist() == model.table.names.tolist()
     assert np.array_equal(again.table.columns["contrast"], model.table.columns["contrast"])
     assert read_config(tmp_path)["seed"] == 3
+
+
+def test_posteriors_under_a_normal_prior_come_back_beside_those_under_another(tmp_path):
+    model = a_model(False)
+    assert model.table.under_normal == (model.table.mean, model.table.covariance)
+    wider = replace(
+        model.table, normal_mean=model.table.mean / 2, normal_covariance=model.table.covariance * 3
+    )
+    write_model(replace(model, table=wider), tmp_path, {})
+    again = read_model(tmp_path).table
+    assert np.array_equal(again.mean, wider.mean)
+    for found, given in zip(again.under_normal, wider.under_normal, strict=True):
+        assert np.array_equal(found, given)
+    some = again.select(np.array([3, 1]))
+    assert np.array_equal(some.under_normal[0], wider.mean[[3, 1]] / 2)
+    with pytest.raises(ValueError, match="normal_covariance"):
+        replace(wider, normal_covariance=None)
 
 
 def test_small_components_survive_beside_a_large_mean(tmp_path):

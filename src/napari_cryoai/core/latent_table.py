@@ -31,6 +31,9 @@ class LatentTable:
         which every selection goes back to the original particles.
     columns
         `(n,)` float32 each: what else is known of the particles (contrast, likelihood, ...).
+    normal_mean, normal_covariance
+        The posterior under a standard normal prior, `(n, d)` and `(n, d, d)` float32, if `mean` and
+        `covariance` are under another one: from it follows what each image tells by itself.
     """
 
     mean: Floats
@@ -38,13 +41,17 @@ class LatentTable:
     rows: NDArray[np.int64]
     names: NDArray[np.str_]
     columns: Mapping[str, Floats] = field(default_factory=dict)
+    normal_mean: Floats | None = None
+    normal_covariance: Floats | None = None
 
     def __post_init__(self) -> None:
         n, d = self.mean.shape
         shapes = {"covariance": (n, d, d), "rows": (n,), "names": (n,)}
+        if self.normal_mean is not None:
+            shapes |= {"normal_mean": (n, d), "normal_covariance": (n, d, d)}
         for name, shape in shapes.items():
-            if getattr(self, name).shape != shape:
-                raise ValueError(f"{name} is {getattr(self, name).shape}, not {shape}")
+            if np.shape(getattr(self, name)) != shape:
+                raise ValueError(f"{name} is {np.shape(getattr(self, name))}, not {shape}")
         for name, values in self.columns.items():
             if values.shape != (n,):
                 raise ValueError(f"column {name} is {values.shape}, not {(n,)}")
@@ -63,6 +70,13 @@ class LatentTable:
         """Dimensions of the latent space."""
         return self.mean.shape[1]
 
+    @property
+    def under_normal(self) -> tuple[Floats, Floats]:
+        """Mean and covariance under a standard normal prior."""
+        if self.normal_mean is None or self.normal_covariance is None:
+            return self.mean, self.covariance
+        return self.normal_mean, self.normal_covariance
+
     def select(self, rows: NDArray[Any]) -> LatentTable:
         """The particles of a mask or an index array, in that order."""
         return LatentTable(
@@ -71,4 +85,6 @@ class LatentTable:
             self.rows[rows],
             self.names[rows],
             {name: values[rows] for name, values in self.columns.items()},
+            None if self.normal_mean is None else self.normal_mean[rows],
+            None if self.normal_covariance is None else self.normal_covariance[rows],
         )

@@ -41,6 +41,7 @@ LATENTS, CONFIG, MODEL, VOLUMES, TRAINING = (
 )
 KIND = "heterogeneity"
 _COLUMN = "column_"
+_NORMAL = ("normal_mean", "normal_covariance")
 _HEAD = "head."
 
 
@@ -138,6 +139,8 @@ def write_latents(table: LatentTable, path: Path) -> None:
         "names": np.asarray(table.names, np.str_),
         **{_COLUMN + name: values for name, values in table.columns.items()},
     }
+    if table.normal_mean is not None and table.normal_covariance is not None:
+        arrays |= {name: getattr(table, name) for name in _NORMAL}
     with replacing(path) as part, part.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
@@ -165,6 +168,7 @@ def read_latents(path: AnyPath) -> LatentTable:
             arrays["rows"].astype(np.int64),
             arrays["names"].astype(np.str_),
             columns,
+            *(arrays[name].astype(np.float32) if name in arrays else None for name in _NORMAL),
         )
     except (KeyError, ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise _foreign(path) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,22 @@ def test_dividing_by_the_prior_gives_back_the_measurement(prior):
 def test_the_unit_matrix_is_the_prior_if_none_is_named():
     posterior, _, precision = posteriors(50, np.eye(2))
     found = measured(posterior, coordinate_axes(posterior, (0, 1)))
+    assert found.precision == pytest.approx(precision, rel=1e-2, abs=1e-3)
+
+
+def test_places_under_another_prior_do_not_hide_what_the_images_tell():
+    posterior, _, precision = posteriors(50, np.eye(2))
+    mean, covariance = posterior.mean, posterior.covariance
+    learned = replace(
+        posterior,
+        mean=mean + 1,
+        covariance=covariance / 4,
+        normal_mean=mean,
+        normal_covariance=covariance,
+    )
+    axes = coordinate_axes(posterior, (0, 1))
+    found, plain = measured(learned, axes), measured(posterior, axes)
+    assert np.array_equal(found.pull, plain.pull)
     assert found.precision == pytest.approx(precision, rel=1e-2, abs=1e-3)
 
 

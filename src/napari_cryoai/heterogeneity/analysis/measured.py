@@ -1,8 +1,7 @@
 """Places of particles as their images alone measure them, without the prior of the latent space.
 
-Both methods believe in a standard normal distribution of places before they see an image, and so
-draw every particle towards 0, the more the less its image tells. What an image tells by itself is a
-Gaussian too: the posterior divided by the prior.
+Under a standard normal prior every particle is drawn towards 0, the more the less its image tells.
+What an image tells by itself is a Gaussian too: that posterior divided by the prior.
 """
 
 from __future__ import annotations
@@ -60,17 +59,18 @@ def measured(table: LatentTable, axes: Axes, prior: ArrayLike | None = None) -> 
         `k` of them; their origin is 0 in what is returned.
     prior
         `(d, d)` covariance of the Gaussian that the method believed in; None: the unit matrix,
-        as both of ours do. Infinite, if the table holds measurements and no posteriors.
+        as `table.under_normal` has it. Infinite, if the table holds measurements and no posteriors.
     """
     believed: Floats = np.eye(table.z_dim) if prior is None else np.asarray(prior, np.float64)
-    posterior: Floats = np.asarray(np.linalg.inv(axes.covariance(table.covariance)), np.float64)
+    mean, covariance = table.under_normal
+    posterior: Floats = np.asarray(np.linalg.inv(axes.covariance(covariance)), np.float64)
     before: Floats = np.zeros((len(axes.matrix),) * 2)
     if not np.isinf(believed).any():
         before = np.asarray(np.linalg.inv(axes.covariance(believed)), np.float64)
     precision = _positive(posterior - before, posterior)
     # The prior's centre is the latent space's own 0, wherever the axes have theirs.
     centre = axes.of(np.zeros((1, table.z_dim)))[0]
-    pull = np.einsum("nij,nj->ni", posterior, axes.of(table.mean)) - before @ centre
+    pull = np.einsum("nij,nj->ni", posterior, axes.of(mean)) - before @ centre
     return Measured(_within(pull, precision), precision)
 
 

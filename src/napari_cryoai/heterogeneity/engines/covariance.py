@@ -14,6 +14,7 @@ from napari_cryoai.core.particle_stack import ParticleStack
 from napari_cryoai.heterogeneity.engines.checkpoint import Checkpoint
 from napari_cryoai.heterogeneity.engines.encoding import Encoded, encoded, latent_table
 from napari_cryoai.heterogeneity.engines.images import FourierImages, Rows
+from napari_cryoai.heterogeneity.engines.mixture import under_mixture
 from napari_cryoai.heterogeneity.engines.regression import Moments, regressed
 from napari_cryoai.heterogeneity.engines.search import HeldOut, searched
 from napari_cryoai.heterogeneity.model import LatentModel
@@ -102,9 +103,10 @@ def covariance(
     images = yield from part(loaded(params.box_size_px, params.z_dim, params.device, stack), 0, 10)
     search = searched(images, halves, params.z_dim, params.contrast_sd, params.seed, mask, kept)
     fit, held_out = yield from part(search, 10, 60)
-    found = yield from part(encoded(fit), 60, 70)
-    table = latent_table(fit, found)
-    maps, _ = yield from part(regressed(fit, halves, _linear(found), kept), 70, 100)
+    normal = yield from part(encoded(fit), 60, 68)
+    mixed = yield from part(under_mixture(normal, fit.prior, halves, params.seed), 68, 70)
+    table = latent_table(fit, normal, mixed)
+    maps, _ = yield from part(regressed(fit, halves, _linear(mixed or normal), kept), 70, 100)
     model = LatentModel("covariance", maps[0], maps[1:], None, table, images.pixel_size_A)
     return Trained(model, fit.rounds, held_out, halves_told(stack, params.seed))
 

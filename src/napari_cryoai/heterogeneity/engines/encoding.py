@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -51,13 +51,26 @@ def encoded(fit: Fit, rows: Rows | None = None) -> Job[Encoded]:
     return Encoded(*(torch.cat(column) for column in zip(*found, strict=True)))
 
 
-def latent_table(fit: Fit, found: Encoded) -> LatentTable:
-    """The posterior of the components' coefficients, as a place in the latent space."""
-    return table_of(
+def latent_table(fit: Fit, normal: Encoded, mixed: Encoded | None = None) -> LatentTable:
+    """The posterior of the components' coefficients, as a place in the latent space.
+
+    Parameters
+    ----------
+    normal, mixed
+        Under a standard normal prior, and under one that was learned, if there is one.
+    """
+    found = normal if mixed is None else mixed
+    table = table_of(
         fit.images,
         found.mean[:, 1:],
         found.covariance[:, 1:, 1:],
         {"contrast": found.mean[:, 0], "gain": found.gain},
+    )
+    if mixed is None:
+        return table
+    mean, covariance = normal.mean[:, 1:], normal.covariance[:, 1:, 1:]
+    return replace(
+        table, normal_mean=mean.float().numpy(), normal_covariance=covariance.float().numpy()
     )
 
 
