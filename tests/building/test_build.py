@@ -15,7 +15,12 @@ from napari_cryoai.building import build as module
 from napari_cryoai.building.atoms.example import RESOLUTION_A, example_map, example_model
 from napari_cryoai.building.build import BuildParams, Built, build
 from napari_cryoai.building.scoring.evaluate import evaluate
-from napari_cryoai.building.scoring.geometry import ca_geometry, deviations, ramachandran
+from napari_cryoai.building.scoring.geometry import (
+    ca_geometry,
+    clashscore,
+    deviations,
+    ramachandran,
+)
 from napari_cryoai.core.amino_acids import LETTERS, UNKNOWN
 from napari_cryoai.core.atomic_model import AtomicModel, Polymer
 from napari_cryoai.core.density_map import DensityMap
@@ -116,7 +121,7 @@ def test_residues_with_a_place_in_the_sequence_are_of_its_letter(run):
 def test_residues_and_atoms_tell_the_same(run):
     atoms, residues = run.built.model.structure, run.built.model.residues
     alpha = atoms.atom_names == "CA"
-    assert alpha.sum() == len(residues) == len(run.built.trace)
+    assert alpha.sum() == len(residues) == len(run.built.threaded)
     assert np.array_equal(atoms.xyz_A[alpha], residues.ca_A)
     assert np.array_equal(atoms.chains[alpha], residues.chains)
     assert np.array_equal(atoms.residue_numbers[alpha].astype(int), residues.numbers)
@@ -164,6 +169,37 @@ def test_letters_that_are_not_known_are_built_as_unknown(traced):
         (letter == UNKNOWN) == (number in (51, 52, 53))
         for letter, number in zip(named.letters, named.numbers, strict=True)
     )
+
+
+def test_no_more_residues_are_built_than_the_sequence_has(run):
+    known = len(run.truth.polymers[0].sequence)
+    assert len(run.built.trace) > known
+    assert len(run.built.model.residues) <= known
+
+
+def test_more_residues_than_the_sequences_have_are_told(traced):
+    half = Polymer("A", traced.truth.polymers[0].sequence[: len(traced.built.trace) // 2])
+    warnings = finish(build(PARAMS, traced.density, (half,))).warnings
+    assert any("voxel size" in warning and "copy" in warning for warning in warnings)
+
+
+def test_a_relaxed_model_has_the_same_atoms_elsewhere(traced):
+    pytest.importorskip("openmm")
+    params = PARAMS.model_copy(update={"relax": True})
+    job, steps = build(params, traced.density, traced.truth.polymers), []
+    with pytest.raises(StopIteration) as stop:
+        while True:
+            steps.append(next(job))
+    model, before = stop.value.value.model, traced.built.model
+    assert stop.value.value.warnings == ()
+    assert model.structure.atom_names.tolist() == before.structure.atom_names.tolist()
+    moved = np.linalg.norm(model.structure.xyz_A - before.structure.xyz_A, axis=1)
+    assert 0.05 < moved.mean() < 0.5
+    alpha = model.structure.atom_names == "CA"
+    assert np.array_equal(model.structure.xyz_A[alpha], model.residues.ca_A)
+    assert clashscore(model.structure) <= clashscore(before.structure)
+    assert [step.done for step in steps] == sorted(step.done for step in steps)
+    assert any("force field" in step.message for step in steps)
 
 
 def test_the_same_trace_gives_the_same_model(traced):

@@ -14,6 +14,9 @@ from pydantic import Field
 
 from napari_cryoai.building.atoms.backbone import Backbone
 from napari_cryoai.building.atoms.full_atoms import build_atoms
+from napari_cryoai.building.atoms.hydrogens import part_of_openmm
+from napari_cryoai.building.atoms.relax import relax
+from napari_cryoai.building.threading.surplus import without_inserted, without_unlikely_ends
 from napari_cryoai.building.threading.thread import Threaded, thread
 from napari_cryoai.building.tracing.hand import wrong_hand
 from napari_cryoai.building.tracing.networks import networks
@@ -40,8 +43,12 @@ SURE = 0.5
 FEWEST = 8
 """Residues; what has fewer is no model."""
 
-SEEN, TRACED, THREADED = 55, 70, 75
-"""Per cent of the work that are done once the map is seen, traced, threaded."""
+MANY, TOO_MANY = 1.1, 1.25
+"""Residues for each one of the sequences, above which the sequences may lack something, and above
+which they do, or the voxel size is wrong; right maps have 1.2 at most."""
+
+SEEN, TRACED, THREADED, BUILT = 55, 70, 75, 90
+"""Per cent of the work that are done once the map is seen, traced, threaded, built into."""
 
 
 class BuildParams(Params):
@@ -62,6 +69,11 @@ class BuildParams(Params):
     )
     side_chains: bool = Field(
         True, title="Side chains", description="Build all atoms, not the main chain alone."
+    )
+    relax: bool = Field(
+        False,
+        title="Relax",
+        description="Let OpenMM, an optional package, relax all atoms in force field and map.",
     )
     weights: Path | None = Field(
         None, title="Weights", description="Of networks that you have trained (.safetensors)."
@@ -110,8 +122,10 @@ def build(params: BuildParams, density: DensityMap, polymers: Sequence[Polymer] 
     Raises
     ------
     CryoAIError
-        If the map cannot be used, or no protein is found in it.
+        If the map cannot be used, no protein is found in it, or it cannot be relaxed.
     """
+    if params.relax:
+        _check_relaxing(params)
     yield Progress(0, 100, "Reading the networks")
     nets = networks(params.weights, params.device)
     prepared = yield from waiting(partial(prepare, density), Progress(1, 100, "Resampling"))
@@ -132,6 +146,9 @@ def build(params: BuildParams, density: DensityMap, polymers: Sequence[Polymer] 
     threaded = yield from waiting(work, Progress(TRACED, 100, "Threading the sequence"))
     if named and not (threaded.polymer >= 0).any():
         warnings.append("No part of the sequences was recognised; all residues are unassigned.")
+    elif named:
+        threaded, told = _within(threaded, sum(len(polymer.sequence) for polymer in named))
+        warnings.extend(told)
     rows = in_chain_order(threaded)
     backbone = backbone_of(threaded, rows, named)
     building = build_atoms(
@@ -142,10 +159,25 @@ def build(params: BuildParams, density: DensityMap, polymers: Sequence[Polymer] 
         side_chains=params.side_chains,
         seed=params.seed,
     )
-    structure = yield from part(beside(building), THREADED, 100)
+    structure = yield from part(beside(building), THREADED, BUILT if params.relax else 100)
+    if params.relax:
+        relaxing = relax(structure, density, params.resolution_A, params.seed)
+        relaxed = yield from part(beside(relaxing), BUILT, 100)
+        structure = relaxed.structure
+        warnings.extend(relaxed.warnings)
     model = model_from(structure, threaded, rows, backbone, named)
     yield Progress(100, 100, f"{len(model.residues)} residues")
     return Built(model, found, threaded, tuple(warnings))
+
+
+def _check_relaxing(params: BuildParams) -> None:
+    """Refuse before any work what would fail after all of it."""
+    if not params.side_chains:
+        raise CryoAIError(
+            "only a model with side chains can be relaxed",
+            remedy="Build side chains, or do not relax",
+        )
+    part_of_openmm()
 
 
 def _nothing_found(count: int) -> CryoAIError:
@@ -162,6 +194,20 @@ def _only_noise() -> CryoAIError:
         remedy="Check that density is bright; give the map less sharpening or a mask, and a box "
         "with some solvent around the molecule",
     )
+
+
+def _within(threaded: Threaded, known: int) -> tuple[Threaded, list[str]]:
+    """No more residues than the `known` ones of the sequences, and what to say of it."""
+    threaded = without_inserted(threaded)
+    found = len(threaded)
+    told = f"{found} residues were found, but the sequences have {known}"
+    if found > TOO_MANY * known:
+        return threaded, [
+            f"{told}: is the voxel size too large, or a chain or a copy missing from the sequences?"
+        ]
+    left_out = "the least likely ones were left out. Is a chain or a copy missing?"
+    kept = without_unlikely_ends(threaded, found - known)
+    return kept, [f"{told}: {left_out}"] if found > MANY * known else []
 
 
 def in_chain_order(threaded: Threaded) -> NDArray[np.intp]:

@@ -38,6 +38,9 @@ def test_density_stays_where_it_is_in_space(pixel_A, shape):
     xyz = found.world_xyz_A(middle.double().numpy()[None])
     assert np.allclose(xyz[0, ::-1], at, atol=0.1)
     assert np.allclose(found.index_zyx(xyz)[0], middle, atol=1e-6)
+    first, last = np.array(origin), np.array(origin) + (np.array(shape) - 1) * pixel_A
+    inside = np.array([first + 0.1, last - 0.1, first - 0.1, last + 0.1])
+    assert found.given(found.index_zyx(inside[:, ::-1])).tolist() == [True, True, False, False]
 
 
 def test_the_height_of_density_does_not_depend_on_the_voxel():

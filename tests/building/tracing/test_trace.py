@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -118,8 +120,7 @@ def test_a_chain_is_traced_whole_from_imperfect_candidates(peptides, monkeypatch
     for z, y, x in (peptides.backbone_A[::4, 1, ::-1] + N // 2).round().astype(int):
         heat[1, z - 1 : z + 2, y - 1 : y + 2, x - 1 : x + 2] = 0
     blind = Fields(heat, torch.zeros_like(fields.direction), fields.other)
-    prepared = Prepared(torch.randn(N, N, N), np.ones(3), np.full(3, -N / 2))
-    found = finish(trace.trace(prepared, blind, None))
+    found = finish(trace.trace(whole(-N / 2), blind, None))
     distance, row = cKDTree(peptides.backbone_A[:, 1]).query(found.ca_A)
     assert distance.max() < 0.5
     assert row.tolist() == list(range(len(peptides)))
@@ -134,8 +135,27 @@ def test_an_empty_map_gives_an_empty_trace(peptides, monkeypatch):
         torch.zeros(3, N, N, N),
         torch.zeros(N, N, N),
     )
-    prepared = Prepared(torch.randn(N, N, N), np.ones(3), np.zeros(3))
-    assert len(finish(trace.trace(prepared, fields, None))) == 0
+    assert len(finish(trace.trace(whole(0.0), fields, None))) == 0
+
+
+def test_nothing_is_traced_in_what_was_added_around_the_map(peptides, monkeypatch):
+    monkeypatch.setattr(trace, "look", oracle(peptides))
+    ca = peptides.backbone_A[:, 1, ::-1] + N / 2
+    middle = float(np.median(ca[:, 0]))
+    given = np.array([[middle, 0, 0], [N - 1, N - 1, N - 1]])
+    prepared = replace(whole(-N / 2), box=given)
+    found = finish(trace.trace(prepared, fields_of(peptides), None))
+    assert 4 < len(found) < len(peptides)
+    assert found.ca_A[:, 2].min() >= middle - N / 2
+    # All of what was given is there.
+    inside = (ca[:, 0] > middle + 1).sum()
+    assert len(found) >= inside
+
+
+def whole(origin_A: float) -> Prepared:
+    """A map of which nothing was added."""
+    box = np.array([[0, 0, 0], [N - 1, N - 1, N - 1]], np.float64)
+    return Prepared(torch.randn(N, N, N), np.ones(3), np.full(3, origin_A), box)
 
 
 def test_with_24_orientations_a_turned_map_gives_the_same_turned(helix):

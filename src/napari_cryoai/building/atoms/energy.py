@@ -103,7 +103,7 @@ class Energy:
         elements = _elements(kinds).ravel()[self.rows]
         self.radii = np.array([RADII_A[e] for e in elements])
         self.polar = np.isin(elements, ["N", "O"])
-        self.masses = torch.tensor([_MASS[e] for e in elements], dtype=torch.float64)
+        self.masses = torch.tensor([SCATTERING[e] for e in elements], dtype=torch.float64)
         self.phi_psi, self.classes = _phi_psi(place, bound, classes)
         table = torch.from_numpy(np.maximum(tables().rama, LEAST_RAMA)).float()
         self.rama = functional.pad(table[None], (1, 1, 1, 1), mode="circular")[0]
@@ -169,7 +169,7 @@ class Energy:
 
 
 LEAST_RAMA = -6.0
-_MASS = {"C": 1.0, "N": 1.05, "O": 1.1, "S": 1.6}
+SCATTERING = {"C": 1.0, "N": 1.05, "O": 1.1, "S": 1.6}
 """How strongly elements scatter, relative to carbon; S is blurred at these resolutions."""
 
 

@@ -47,11 +47,14 @@ class Prepared:
         `(d, h, w)` in the map's unit.
     pixel_A, origin_A
         `(3,)` z, y, x: `world_A = origin_A + index * pixel_A`.
+    box
+        `(2, 3)` z, y, x: where on the grid the first and the last voxel of the given map lie.
     """
 
     volume: Tensor
     pixel_A: Floats
     origin_A: Floats
+    box: Floats
 
     def world_xyz_A(self, zyx: Floats) -> Floats:
         """Points `(n, 3)` of the grid in space, as atoms have them."""
@@ -62,6 +65,11 @@ class Prepared:
         """Atoms `(n, 3)` on the grid."""
         index: Floats = (xyz_A[:, ::-1] - self.origin_A) / self.pixel_A
         return index
+
+    def given(self, zyx: Floats) -> NDArray[np.bool_]:
+        """`(n,)` whether points of the grid lie in the given map, and not in what was added."""
+        found: NDArray[np.bool_] = ((zyx >= self.box[0]) & (zyx <= self.box[1])).all(1)
+        return found
 
 
 def prepare(density: DensityMap) -> Prepared:
@@ -92,7 +100,9 @@ def prepare(density: DensityMap) -> Prepared:
     shift_A = pixel * (shape // 2 - (shape - 1) / 2) - found / 2
     resized = to_real(_moved(transform, shift_A / found, sides), sides)
     middle = pixel * ((shape - 1) / 2 - around) - found * (np.array(sides) - 1) / 2
-    kept = _cut(Prepared(resized, found, np.array(density.origin_A) + middle))
+    corners = np.array([[0, 0, 0], np.array(density.shape) - 1]) * pixel
+    box = (corners - middle) / found
+    kept = _cut(Prepared(resized, found, np.array(density.origin_A) + middle, box))
     _check_memory(SEEN_BYTES * kept.volume.numel())
     return kept
 
@@ -157,4 +167,5 @@ def _cut(whole: Prepared) -> Prepared:
         first.append(low)
     z, y, x = slices
     origin = whole.origin_A + np.array(first) * whole.pixel_A
-    return Prepared(volume[z, y, x].contiguous(), whole.pixel_A, origin)
+    box = whole.box - np.array(first)
+    return Prepared(volume[z, y, x].contiguous(), whole.pixel_A, origin, box)

@@ -63,11 +63,11 @@ def trace(prepared: Prepared, fields: Fields, network: ResidueNetwork) -> Job[Tr
     ca, fragment = _turned(network, seen, *laid_out(found.zyx, paths))
     for done in range(ROUNDS):
         yield Progress(done, ROUNDS, f"Placing {len(ca)} residues")
-        there = _placed(network, seen, ca, fragment)
+        there = _placed(network, prepared, seen, ca, fragment)
         if not len(there):
             return Trace.of_positions(there.ca)
         ca, fragment = closed(there, bonded(there, backbone), backbone)
-    last = _placed(network, seen, ca, fragment)
+    last = _placed(network, prepared, seen, ca, fragment)
     kept = _kept(last, fields.other)
     yield Progress(ROUNDS, ROUNDS, f"{len(kept)} residues")
     return _trace(last.select(kept), prepared)
@@ -83,13 +83,18 @@ def _turned(
 
 
 def _placed(
-    network: ResidueNetwork, seen: Tensor, ca: Floats, fragment: NDArray[np.intp]
+    network: ResidueNetwork,
+    prepared: Prepared,
+    seen: Tensor,
+    ca: Floats,
+    fragment: NDArray[np.intp],
 ) -> PlacedResidues:
-    """Residues where they say they are, once each."""
+    """Residues where they say they are, once each, and none where there was no map."""
     there = look(network, seen, ca, fragment)
     order, cut = turned_round(fragment, there.forward)
     if not np.array_equal(order, np.arange(len(order))):
         there = look(network, seen, there.ca[order], cut)
+    there = there.select(prepared.given(there.ca))
     return there.select(_single(there))
 
 
