@@ -16,7 +16,11 @@ from napari_cryoai.building.atoms.backbone import Backbone
 from napari_cryoai.building.atoms.full_atoms import build_atoms
 from napari_cryoai.building.atoms.hydrogens import part_of_openmm
 from napari_cryoai.building.atoms.relax import relax
-from napari_cryoai.building.threading.surplus import without_inserted, without_unlikely_ends
+from napari_cryoai.building.threading.loose_ends import (
+    continued,
+    without_inserted,
+    without_unlikely_ends,
+)
 from napari_cryoai.building.threading.thread import Threaded, thread
 from napari_cryoai.building.tracing.hand import wrong_hand
 from napari_cryoai.building.tracing.networks import networks
@@ -147,7 +151,7 @@ def build(params: BuildParams, density: DensityMap, polymers: Sequence[Polymer] 
     if named and not (threaded.polymer >= 0).any():
         warnings.append("No part of the sequences was recognised; all residues are unassigned.")
     elif named:
-        threaded, told = _within(threaded, sum(len(polymer.sequence) for polymer in named))
+        threaded, told = _within(threaded, [len(polymer.sequence) for polymer in named])
         warnings.extend(told)
     rows = in_chain_order(threaded)
     backbone = backbone_of(threaded, rows, named)
@@ -196,10 +200,10 @@ def _only_noise() -> CryoAIError:
     )
 
 
-def _within(threaded: Threaded, known: int) -> tuple[Threaded, list[str]]:
-    """No more residues than the `known` ones of the sequences, and what to say of it."""
-    threaded = without_inserted(threaded)
-    found = len(threaded)
+def _within(threaded: Threaded, lengths: list[int]) -> tuple[Threaded, list[str]]:
+    """No more residues than the sequences have, and what to say of it."""
+    threaded = continued(without_inserted(threaded), lengths)
+    found, known = len(threaded), sum(lengths)
     told = f"{found} residues were found, but the sequences have {known}"
     if found > TOO_MANY * known:
         return threaded, [

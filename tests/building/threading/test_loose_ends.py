@@ -1,11 +1,17 @@
-"""What a trace has too much of, by the sequences."""
+"""Residues without a place: which of them follow those with one, and which are too many."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from napari_cryoai.building.threading.surplus import without_inserted, without_unlikely_ends
+from napari_cryoai.building.threading.loose_ends import (
+    FOLLOWS,
+    SHORT,
+    continued,
+    without_inserted,
+    without_unlikely_ends,
+)
 from napari_cryoai.building.threading.thread import Threaded
 from napari_cryoai.core.trace import Trace
 
@@ -38,6 +44,33 @@ def test_what_lies_between_neighbours_of_the_sequence_is_left_out():
 )
 def test_what_may_be_right_stays(position, fragment):
     assert len(without_inserted(threaded(position, fragment))) == len(position)
+
+
+def test_short_ends_take_the_places_that_follow():
+    found = continued(threaded([-1, -1, 7, 8, -1, -1], [0, 0, 0, 0, 0, 1]), [50])
+    assert found.position.tolist() == [5, 6, 7, 8, 9, -1]
+    assert found.polymer.tolist() == [0, 0, 0, 0, 0, -1]
+    assert found.posterior.tolist() == [FOLLOWS, FOLLOWS, 1, 1, FOLLOWS, 1]
+
+
+@pytest.mark.parametrize(
+    ("position", "fragment", "length", "expected"),
+    [
+        # A sequence has an end,
+        ([8, -1, -1], [0, 0, 0], 10, [8, 9, -1]),
+        ([-1, -1, 1], [0, 0, 0], 10, [-1, 0, 1]),
+        # and a place one residue.
+        ([3, -1, -1, 5], [0, 0, 0, 1], 10, [3, 4, -1, 5]),
+        # The first end that comes takes it.
+        ([3, -1, -1, 5], [0, 0, 1, 1], 10, [3, 4, -1, 5]),
+        # What is long is decided by its own amino acids.
+        ([3, *(SHORT + 1) * [-1]], (SHORT + 2) * [0], 50, [3, *(SHORT + 1) * [-1]]),
+        # Between two places the threading has decided.
+        ([3, -1, 6], [0, 0, 0], 10, [3, -1, 6]),
+    ],
+)
+def test_only_what_is_there_and_free_is_taken(position, fragment, length, expected):
+    assert continued(threaded(position, fragment), [length]).position.tolist() == expected
 
 
 def test_the_least_likely_ends_go_first_and_nothing_with_a_place():
