@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
 
 WINDOW_FIXTURES = {"qapp", "qtbot", "make_napari_viewer", "make_napari_viewer_proxy"}
 
@@ -18,6 +19,9 @@ def pytest_configure() -> None:
     # In the background of a shell Ctrl+C is ignored, also by the programs that tests interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # How long an example takes says nothing on a machine that others use too.
+    settings.register_profile("patient", deadline=None)
+    settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -77,6 +77,8 @@ def test_a_large_empty_box_is_cut_to_the_molecule(helix):
         (np.eye(30)[[0]] * np.eye(30)[0] * np.eye(30)[0][:, None, None], 1.0, "constant"),
         (np.full((30, 30, 30), np.nan), 1.0, "not finite"),
         (np.random.default_rng(0).normal(size=(8, 30, 30)), 1.0, "too small"),
+        (np.ones((1, 1, 1)), 1.0, "constant"),
+        (np.random.default_rng(0).normal(size=(3, 3, 3)), 1.0, "too small"),
         (np.random.default_rng(0).normal(size=(30, 30, 30)), 5.0, "show no backbone"),
     ],
 )

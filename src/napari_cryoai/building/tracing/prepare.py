@@ -116,8 +116,10 @@ def _moved(transform: Tensor, shift_px: Floats, shape: Sequence[int]) -> Tensor:
 
 def _without_spikes(data: NDArray[np.float32]) -> NDArray[np.float32]:
     """Lone voxels of many times what all others hold would set the scale for the whole map."""
+    if data.size <= SPIKES:
+        return data.copy()
     highest = float(np.partition(data.ravel(), -SPIKES)[-SPIKES])
-    return np.minimum(data, SPIKE * abs(highest)) if data.size > SPIKES else data.copy()
+    return np.minimum(data, SPIKE * abs(highest))
 
 
 def _check(density: DensityMap) -> None:
