@@ -91,7 +91,10 @@ def test_all_files_tell_of_the_same_residues(built):
     assert report["residues"] == residues_of(built.output / "model.cif")
     assert report["residues"] == residues_of(built.output / "model.pdb")
     # The trace has those too that the sequence has no room for.
-    assert len(SEQUENCE) >= report["residues"] <= residues_of(built.output / "trace.cif")
+    assert report["residues"] <= len(SEQUENCE)
+    traced = residues_of(built.output / "trace.cif")
+    assert report["residues"] + report["left_out"] == traced > len(SEQUENCE)
+    assert f"{report['left_out']} for which the sequences have no room" in built.done.output
     assert f"{report['residues']} residues" in built.done.output
     trace = gemmi.read_structure(str(built.output / "trace.cif"))
     assert len(trace[0]) == report["fragments"]

@@ -128,6 +128,7 @@ def build_report(built: Built) -> dict[str, Any]:
             for p in model.polymers
         ],
         "unassigned": sum(counts.values()),
+        "left_out": len(built.trace) - len(model.residues),
         "unmodelled": [vars(part) for part in model.unmodelled],
         "warnings": list(built.warnings),
     }
@@ -145,6 +146,8 @@ def summary(built: Built) -> str:
     ]
     if report["unassigned"] and report["chains"]:
         lines.append(f"  {report['unassigned']} residues have no place in a sequence")
+    if report["left_out"]:
+        lines.append(f"  {report['left_out']} for which the sequences have no room: see trace.cif")
     lines += [f"  ! {warning}" for warning in built.warnings]
     return "\n".join(lines)
 
